@@ -1,0 +1,1 @@
+"""The speech core, free of Beam: records, errors, audio, VAD, recognisers, alignment and text."""

@@ -1,0 +1,137 @@
+"""What flows between the stages: frozen records, times in seconds on the original recording's clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from funasr_beam.model.errors import Cause
+
+SAMPLE_RATE = 16_000
+"""Samples a second of everything after decoding (Hz)."""
+
+Samples = npt.NDArray[np.int16]
+Seconds = float
+
+
+@dataclass(frozen=True)
+class RecognitionOptions:
+    """What the user knows about one recording and the recogniser may use."""
+
+    language: str | None = None  # code such as "zh"; None: the model decides
+    hotwords: tuple[str, ...] = ()
+    context: str | None = None
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One input: where it is, which bytes it has, and what the user said about it."""
+
+    id: str  # hash of uri and fingerprint, or the manifest's id; never the basename
+    uri: str
+    fingerprint: str  # the storage's ETag, or size and modification time
+    size_bytes: int
+    options: RecognitionOptions = RecognitionOptions()
+    reference: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """What the container says about its first audio stream, before anything is decoded."""
+
+    container: str
+    codec: str
+    sample_rate: int
+    num_channels: int
+    duration_s: Seconds | None  # None: the container does not say
+
+
+@dataclass(frozen=True)
+class Span:
+    """A part of a recording, on its own clock; both inner borders are nominal (see `cutting.settle_border`)."""
+
+    id: str  # hash of uri, fingerprint, borders and configuration: the key of all resuming
+    recording: Recording
+    media: MediaInfo
+    index: int
+    start_s: Seconds
+    end_s: Seconds | None  # None: to the end, wherever that is
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The work of one element: a few spans, named by their hash."""
+
+    name: str
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True)
+class SpeechInterval:
+    """Raw speech in one channel as the VAD heard it, before merging and padding."""
+
+    channel: int
+    start_s: Seconds
+    end_s: Seconds
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """A stretch of one channel that is recognised at once."""
+
+    channel: int
+    index: int  # within span and channel, by time
+    start_s: Seconds
+    end_s: Seconds
+    samples: Samples  # (frames,) mono, 16 kHz
+    snr_db: float | None = None
+
+    @property
+    def duration_s(self) -> Seconds:
+        """Length of the samples."""
+        return len(self.samples) / SAMPLE_RATE
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token that the recogniser wrote, with its log-probability (natural logarithm)."""
+
+    text: str
+    logprob: float
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word (Chinese and Japanese: a character), with its time relative to whatever holds it."""
+
+    text: str
+    start_s: Seconds
+    end_s: Seconds
+    confidence: float  # 0 to 1
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What the recogniser made of one utterance."""
+
+    text: str
+    tokens: tuple[Token, ...]
+    finish_reason: str  # "stop" or "length"
+    words: tuple[Word, ...] | None = None  # relative to the utterance; None: no aligner fits
+    timestamp_source: str = "none"  # "ctc", "aligner" or "none"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a recording or a part of it has no transcript."""
+
+    stage: str  # "plan", "decode", "recognise"
+    cause: Cause
+    message: str
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same bytes may succeed on another try."""
+        return self.cause.retryable

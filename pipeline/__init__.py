@@ -1,0 +1,1 @@
+"""What runs: the flow, the configuration and the command line."""

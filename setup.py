@@ -1,0 +1,75 @@
+"""Package funasr-beam: the folders pipeline/, model/ and transforms/ become funasr_beam.pipeline, .model and .transforms."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+FOLDERS = ("pipeline", "model", "transforms")
+
+
+def subpackages() -> dict[str, str]:
+    """Map every package below the three folders to its place in `funasr_beam`."""
+    found = {f"funasr_beam.{folder}": folder for folder in FOLDERS}
+    for folder in FOLDERS:
+        for name in find_packages(str(HERE / folder)):
+            found[f"funasr_beam.{folder}.{name}"] = f"{folder}/{name.replace('.', '/')}"
+    return found
+
+
+def version() -> str:
+    """The version in `model/version.py`, the one place that names it."""
+    text = (HERE / "model" / "version.py").read_text(encoding="utf-8")
+    return re.search(r'__version__ = "(.+)"', text).group(1)
+
+
+PACKAGES = subpackages()
+
+setup(
+    name="funasr-beam",
+    version=version(),
+    description="From a bucket of recordings to analysis-ready Parquet transcripts, with Fun-ASR on Apache Beam.",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.13",
+    packages=list(PACKAGES),
+    package_dir=PACKAGES,
+    package_data={
+        "funasr_beam.pipeline": ["py.typed"],
+        "funasr_beam.transforms": ["py.typed"],
+        "funasr_beam.model": ["py.typed", "checkpoints/demo/*"],
+    },
+    install_requires=[
+        "apache-beam>=2.77,<2.78",
+        "av>=18,<19",
+        "fsspec>=2026.1",
+        "numpy>=2,<3",
+        "pyarrow>=18",
+        "pydub>=0.25.1,<0.26",
+        "rich>=14",
+        "s3fs>=2026.1",
+        "safetensors>=0.6",
+        "silero-vad>=6.2.3,<6.3",
+        "soxr>=1,<2",
+        # torchaudio checks for the very same torch when it is imported.
+        "torch==2.11.0",
+        "torchaudio==2.11.0",
+        "transformers>=5.17,<5.24",
+        "wetext>=0.1.8,<0.2",
+    ],
+    extras_require={
+        "train": ["pypinyin>=0.55", "tokenizers>=0.22"],
+        "test": [
+            "hypothesis>=6",
+            "jiwer>=4,<5",
+            "moto[server]>=5",
+            "mypy>=1.18",
+            "pytest>=9",
+            "pytest-xdist>=3.8",
+            "ruff>=0.14",
+        ],
+    },
+    entry_points={"console_scripts": ["funasr-beam=funasr_beam.pipeline.cli:main"]},
+)
