@@ -1,0 +1,145 @@
+"""The VAD gives what silero's own model gives, whatever the block, the level and the thread."""
+
+import io
+import shutil
+import subprocess
+import wave
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import distribution
+
+import numpy as np
+import pytest
+import soxr
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from funasr_beam.model.vad import FRAME_SAMPLES, SpeechDetector, frame_energies, shared_detector, vad_version
+
+needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng makes the speech")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_torch_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return SpeechDetector()
+
+
+@pytest.fixture(scope="module")
+def speech():
+    """Two sentences with pauses, about 12 s, loud and clean, int16 at 16 kHz."""
+    parts = [spoken("the quick brown fox jumps over the lazy dog"), spoken("and my number is five five two one")]
+    return np.concatenate([np.zeros(16_000, np.int16), parts[0], np.zeros(40_000, np.int16), parts[1]])
+
+
+def spoken(text):
+    out = subprocess.run(["espeak-ng", "--stdout", text], capture_output=True, check=True).stdout
+    with wave.open(io.BytesIO(out)) as file:
+        rate = file.getframerate()
+    samples = np.frombuffer(out[44:], np.int16)
+    return soxr.resample(samples, rate, 16_000)
+
+
+def noise(seconds, amplitude, seed=0):
+    return np.random.default_rng(seed).normal(0, amplitude, int(seconds * 16_000)).round().astype(np.int16)
+
+
+def reference_probabilities(samples):
+    path = next(file for file in distribution("silero-vad").files if file.name == "silero_vad.jit").locate()
+    model = torch.jit.load(str(path))
+    padded = np.pad(samples, (0, -len(samples) % FRAME_SAMPLES)).astype(np.float32) / 32768
+    with torch.inference_mode():
+        return np.array([model(torch.from_numpy(frame[None]), 16_000).item() for frame in padded.reshape(-1, 512)])
+
+
+@needs_espeak
+def test_probabilities_are_those_of_the_wheels_own_model_frame_by_frame(detector, speech):
+    noisy = (speech + noise(len(speech) / 16_000, 200)[: len(speech)]).astype(np.int16)
+    for samples in (speech, noisy):
+        assert np.abs(detector.speech_probabilities(samples) - reference_probabilities(samples)).max() <= 1e-4
+
+
+def test_noise_and_tones_give_what_the_wheels_own_model_gives(detector):
+    tone = (8000 * np.sin(np.arange(32_123) * 0.05)).astype(np.int16)
+    for samples in (noise(3, 3000), tone):
+        assert np.abs(detector.speech_probabilities(samples) - reference_probabilities(samples)).max() <= 1e-4
+
+
+@needs_espeak
+@pytest.mark.parametrize("block_frames", [1, 7, 100, 512, 10_000])
+def test_the_block_does_not_change_the_result(detector, speech, block_frames):
+    expected = detector.speech_probabilities(speech)
+    assert np.allclose(detector.speech_probabilities(speech, block_frames), expected, atol=1e-4)
+
+
+@settings(max_examples=20, deadline=None)
+@given(n=st.integers(0, 5000))
+def test_there_is_one_probability_for_every_begun_frame(n):
+    probabilities = shared_detector().speech_probabilities(noise(1, 500)[:n])
+    assert probabilities.shape == (-(-n // FRAME_SAMPLES),)
+    assert probabilities.dtype == np.float32
+    assert ((probabilities >= 0) & (probabilities <= 1)).all()
+
+
+@needs_espeak
+@pytest.mark.parametrize("level_db", [-30, -45, -55])
+def test_very_quiet_speech_is_heard_like_loud_speech(detector, speech, level_db):
+    loud = detector.speech_probabilities(speech) > 0.5
+    quiet = detector.speech_probabilities((speech * 10 ** (level_db / 20)).round().astype(np.int16)) > 0.5
+    assert (loud == quiet).mean() > 0.95
+
+
+@needs_espeak
+def test_one_short_loud_sentence_in_a_quiet_recording_is_not_raised(detector, speech):
+    quiet_room = noise(60, 10)
+    quiet_room[: len(speech)] += speech
+    expected = reference_probabilities(quiet_room[: len(speech)])
+    assert np.abs(detector.speech_probabilities(quiet_room)[: len(expected) - 1] - expected[:-1]).max() <= 1e-4
+
+
+@needs_espeak
+def test_long_digital_silence_is_skipped_and_speech_after_it_is_heard_as_before(detector, speech):
+    samples = np.concatenate([speech, np.zeros(16_000 * 20, np.int16), speech])
+    expected, heard = reference_probabilities(samples), detector.speech_probabilities(samples)
+    skipped = len(speech) // FRAME_SAMPLES + 320
+    assert np.abs(heard[:skipped] - expected[:skipped]).max() <= 1e-4
+    assert ((heard > 0.5) != (expected > 0.5)).sum() <= 2
+
+
+def test_silence_holds_no_speech(detector):
+    assert detector.speech_probabilities(np.zeros(16_000 * 600, np.int16)).max() < 0.1
+
+
+def test_noise_of_one_unit_holds_no_speech(detector):
+    assert detector.speech_probabilities(noise(20, 1)).max() < 0.5
+
+
+@needs_espeak
+def test_threads_share_one_detector(detector, speech):
+    expected = detector.speech_probabilities(speech)
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(detector.speech_probabilities, [speech] * 8))
+    assert all(np.allclose(result, expected, atol=1e-5) for result in results)
+
+
+def test_loading_leaves_torchs_threads_alone():
+    before = torch.get_num_threads()
+    SpeechDetector()
+    assert torch.get_num_threads() == before
+
+
+def test_the_version_names_the_package():
+    assert vad_version() == f"silero-vad {distribution('silero-vad').version}"
+
+
+def test_frame_energies_are_mean_squares():
+    samples = noise(1, 3000)
+    expected = [np.mean(samples[i : i + 512].astype(float) ** 2) for i in range(0, len(samples), 512)]
+    assert np.allclose(frame_energies(samples), expected)
