@@ -1,0 +1,50 @@
+# Two commands for a fresh machine: `make demo` and `make test`. Everything they need is installed on the way.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_OUTPUT ?= demo-output
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast lint docs clean system-packages
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.installed  ## transcribe samples/ with the tiny checkpoint that ships with the project
+	@$(BIN)/python examples/demo.py $(DEMO_OUTPUT)
+
+test: $(VENV)/.installed-test system-packages lint  ## run every test
+	@$(BIN)/python -m pytest -p no:cacheprovider tests
+
+test-fast: $(VENV)/.installed-test  ## run the tests that take seconds
+	@$(BIN)/python -m pytest -q -m "not slow" tests
+
+lint: $(VENV)/.installed-test .typing  ## ruff, mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@MYPYPATH=.typing $(BIN)/mypy -p funasr_beam
+
+docs: $(VENV)/.installed  ## write the generated pages of docs/
+	@$(BIN)/python docs/generate.py
+
+clean:  ## remove what the other commands made
+	rm -rf $(VENV) .typing $(DEMO_OUTPUT) build dist *.egg-info
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: setup.py constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test,train]"
+	@touch $@
+
+# mypy cannot follow a default editable install; these links stand for it.
+.typing:
+	@mkdir -p .typing/funasr_beam && cd .typing/funasr_beam && ln -sfn ../../pipeline ../../model ../../transforms .
+
+# The generator of synthetic speech speaks with espeak-ng; only its tests and `funasr-beam train` need it.
+system-packages:
+	@command -v espeak-ng > /dev/null || infra/install_debian_packages espeak-ng

@@ -1,0 +1,195 @@
+"""From what the user named (folders, files, globs, URIs, manifests) to recordings with identity and fingerprint."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from funasr_beam.model.audio.source import storage_failure
+from funasr_beam.model.errors import Cause
+from funasr_beam.model.manifest import ManifestRow, is_manifest, read_manifest
+from funasr_beam.model.records import Failure, RecognitionOptions, Recording
+from funasr_beam.model.storage import is_glob, locate, walk
+
+MEDIA_SUFFIXES = frozenset(
+    [
+        "3gp",
+        "3g2",
+        "aac",
+        "ac3",
+        "aif",
+        "aifc",
+        "aiff",
+        "alac",
+        "amr",
+        "ape",
+        "asf",
+        "au",
+        "avi",
+        "awb",
+        "caf",
+        "dts",
+        "dv",
+        "eac3",
+        "flac",
+        "flv",
+        "gsm",
+        "m2ts",
+        "m4a",
+        "m4b",
+        "m4v",
+        "mka",
+        "mkv",
+        "mov",
+        "mp2",
+        "mp3",
+        "mp4",
+        "mpa",
+        "mpc",
+        "mpeg",
+        "mpg",
+        "mts",
+        "mxf",
+        "nut",
+        "oga",
+        "ogg",
+        "ogv",
+        "opus",
+        "ra",
+        "rm",
+        "snd",
+        "spx",
+        "tak",
+        "ts",
+        "tta",
+        "vob",
+        "voc",
+        "w64",
+        "wav",
+        "wave",
+        "webm",
+        "wma",
+        "wmv",
+        "wv",
+    ]
+)
+"""File name endings that are taken for recordings in a folder; files without an ending are, too."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One input: a recording, or why it will not be transcribed (`skipped` tells a choice from a failure)."""
+
+    recording: Recording
+    failure: Failure | None = None
+    skipped: bool = False
+
+
+class NothingThere(Exception):
+    """An input names nothing that exists."""
+
+
+def list_inputs(inputs: Sequence[str], defaults: RecognitionOptions, output: str) -> Iterator[Listed]:
+    """Every input once, in a stable order: as the user named them, by path within a folder.
+
+    Args:
+        inputs: folders, files, globs, URIs and manifests.
+        defaults: options of recordings about which a manifest says nothing else.
+        output: left out of the listing, should it lie inside an input.
+
+    Raises:
+        NothingThere: an input does not exist or matches nothing.
+        funasr_beam.model.errors.UsageError: a manifest cannot be read.
+    """
+    output_fs, output_root = locate(output)
+    hidden = output_fs.unstrip_protocol(output_root.rstrip("/")) + "/"
+    seen: set[str] = set()
+    for text in inputs:
+        for listed in _list_one(text, defaults):
+            if listed.recording.id not in seen and not listed.recording.uri.startswith(hidden):
+                seen.add(listed.recording.id)
+                yield listed
+
+
+def recording_id(uri: str, fingerprint: str) -> str:
+    """The identity of these bytes at this place."""
+    return hashlib.sha256(f"{uri}\n{fingerprint}".encode()).hexdigest()[:24]
+
+
+def _list_one(text: str, defaults: RecognitionOptions) -> Iterator[Listed]:
+    try:
+        fs, path = locate(text)
+    except (ValueError, ImportError) as error:
+        raise NothingThere(f"{text}: {error}") from error
+    if is_glob(path) and not fs.exists(path):
+        yield from _list_glob(fs, path, text, defaults)
+    elif is_manifest(path):
+        yield from _list_manifest(text, defaults)
+    elif fs.isdir(path):
+        for name, info in walk(fs, path):
+            yield _judge(fs, name, info, defaults)
+    elif fs.exists(path):
+        yield Listed(_recording(fs, path, fs.info(path), defaults))
+    else:
+        raise NothingThere(f"{text}: there is no such file or folder")
+
+
+def _list_glob(fs: Any, pattern: str, text: str, defaults: RecognitionOptions) -> Iterator[Listed]:
+    found = fs.glob(pattern, detail=True)
+    files = {path: info for path, info in found.items() if info["type"] != "directory"}
+    if not files:
+        raise NothingThere(f"{text}: matches no file")
+    for path in sorted(files):
+        yield Listed(_recording(fs, path, files[path], defaults))
+
+
+def _judge(fs: Any, path: str, info: dict[str, Any], defaults: RecognitionOptions) -> Listed:
+    """A file that was found in a folder: by its name it is a recording, or it is left out."""
+    listed = Listed(_recording(fs, path, info, defaults))
+    name = path.rsplit("/", 1)[-1]
+    stem, dot, suffix = name.rpartition(".")
+    if name.startswith("."):
+        return _skip(listed, "hidden files of a folder are left out")
+    if dot and stem and suffix.lower() not in MEDIA_SUFFIXES:
+        return _skip(listed, f".{suffix} is no ending of a recording; name the file itself to have it transcribed")
+    return listed
+
+
+def _skip(listed: Listed, rule: str) -> Listed:
+    return replace(listed, failure=Failure("plan", Cause.EXCLUDED, rule), skipped=True)
+
+
+def _recording(fs: Any, path: str, info: dict[str, Any], options: RecognitionOptions) -> Recording:
+    uri = str(fs.unstrip_protocol(path))
+    print_of = _fingerprint(info)
+    return Recording(recording_id(uri, print_of), uri, print_of, int(info.get("size") or 0), options)
+
+
+def _fingerprint(info: dict[str, Any]) -> str:
+    """The storage's own tag of the content, or else size and modification time."""
+    etag = info.get("ETag") or info.get("etag")
+    if etag:
+        return str(etag).strip('"')
+    changed = info.get("mtime") or info.get("LastModified") or info.get("last_modified") or info.get("updated") or ""
+    return f"{info.get('size')}-{changed}"
+
+
+def _list_manifest(text: str, defaults: RecognitionOptions) -> Iterator[Listed]:
+    for row in read_manifest(text, defaults):
+        yield _list_row(row)
+
+
+def _list_row(row: ManifestRow) -> Listed:
+    fs, path = locate(row.uri)
+    uri = str(fs.unstrip_protocol(path))
+    try:
+        found = _recording(fs, path, fs.info(path), row.options)
+        failure = row.failure
+    except OSError as error:
+        reason = storage_failure(uri, error)
+        found = Recording(recording_id(uri, ""), uri, "", 0, row.options)
+        failure = Failure("plan", reason.cause, reason.message)
+    return Listed(
+        replace(found, id=row.id or found.id, reference=row.reference, metadata=row.metadata),
+        failure,
+    )

@@ -1,0 +1,149 @@
+"""Manifests: tables of recordings with what the user knows about them (CSV, TSV, JSON Lines, Parquet, NeMo's JSON Lines)."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from funasr_beam.model.errors import Cause, UsageError
+from funasr_beam.model.languages import language_code
+from funasr_beam.model.records import Failure, RecognitionOptions
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+_URI_KEYS = ("uri", "audio_filepath", "path")
+_REFERENCE_KEYS = ("reference", "text")
+_LANGUAGE_KEYS = ("language", "lang")
+_KNOWN = {*_URI_KEYS, *_REFERENCE_KEYS, *_LANGUAGE_KEYS, "id", "hotwords", "context"}
+
+
+@dataclass(frozen=True)
+class ManifestRow:
+    """One row: the recording's place, and what is known about it."""
+
+    uri: str
+    id: str | None
+    options: RecognitionOptions
+    reference: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    failure: Failure | None = None  # an option that cannot be used
+
+
+def is_manifest(path: str) -> bool:
+    """Whether a file of that name is read as a manifest."""
+    return path.lower().endswith(SUFFIXES)
+
+
+def read_manifest(uri: str, defaults: RecognitionOptions) -> Iterator[ManifestRow]:
+    """The rows of a manifest; relative places are relative to the manifest's folder.
+
+    Raises:
+        UsageError: the file cannot be read, or rows have no place or share an id; names the rows.
+    """
+    base = uri.rsplit("/", 1)[0] + "/" if "/" in uri else ""
+    problems: list[str] = []
+    ids: set[str] = set()
+    for number, values in _numbered_rows(uri, problems):
+        row = _parse_row(values, base, defaults)
+        if row is None:
+            problems.append(f"row {number}: has no uri; known columns: {', '.join(sorted(_KNOWN))}")
+        elif row.id is not None and row.id in ids:
+            problems.append(f"row {number}: id {row.id} is there twice")
+        else:
+            ids.add(row.id or "")
+            ids.discard("")
+            yield row
+    if problems:
+        raise UsageError(f"{len(problems)} problem(s) in the manifest {uri}:", problems[:20])
+
+
+def _numbered_rows(uri: str, problems: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        with fsspec.open(uri, "rb") as file:
+            yield from _rows(uri.lower(), file, problems)
+    except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
+        raise UsageError(f"the manifest {uri} cannot be read:", [str(error)]) from error
+
+
+def _rows(name: str, file: Any, problems: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    if name.endswith(".parquet"):
+        yield from _parquet_rows(file)
+    elif name.endswith((".csv", ".tsv")):
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+        yield from enumerate(csv.DictReader(text, delimiter="\t" if name.endswith(".tsv") else ","), 1)
+    else:
+        yield from _json_rows(file, problems)
+
+
+def _parquet_rows(file: Any) -> Iterator[tuple[int, dict[str, Any]]]:
+    number = 0
+    for batch in pq.ParquetFile(file).iter_batches(batch_size=4096):
+        for values in batch.to_pylist():
+            number += 1
+            yield number, values
+
+
+def _json_rows(file: Any, problems: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line)
+        except ValueError as error:
+            problems.append(f"line {number}: is not JSON: {error}")
+            continue
+        if isinstance(values, dict):
+            yield number, values
+        else:
+            problems.append(f"line {number}: is not a JSON object")
+
+
+def _parse_row(values: dict[str, Any], base: str, defaults: RecognitionOptions) -> ManifestRow | None:
+    uri = _first(values, _URI_KEYS)
+    if uri is None:
+        return None
+    if "://" not in uri and not uri.startswith("/"):
+        uri = base + uri
+    options, failure = _parse_options(values, defaults)
+    metadata = {
+        str(key): value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        for key, value in values.items()
+        if key not in _KNOWN and key is not None and value is not None
+    }
+    return ManifestRow(uri, _first(values, ("id",)), options, _first(values, _REFERENCE_KEYS), metadata, failure)
+
+
+def _parse_options(values: dict[str, Any], defaults: RecognitionOptions) -> tuple[RecognitionOptions, Failure | None]:
+    language, failure = _first(values, _LANGUAGE_KEYS), None
+    try:
+        language = language_code(language) or defaults.language
+    except ValueError as error:
+        failure = Failure("plan", Cause.BAD_OPTIONS, str(error))
+    hotwords = _hotwords(values.get("hotwords")) or defaults.hotwords
+    context = _first(values, ("context",)) or defaults.context
+    return RecognitionOptions(language, hotwords, context), failure
+
+
+def _hotwords(value: Any) -> tuple[str, ...]:
+    """A list as it is; in text, words are separated by `|`, `;` or commas, or it is a JSON list."""
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        if value.lstrip().startswith("["):
+            return _hotwords(json.loads(value))
+        parts = value.replace("|", ",").replace(";", ",").split(",")
+        return tuple(part.strip() for part in parts if part.strip())
+    return tuple(str(part) for part in value)
+
+
+def _first(values: dict[str, Any], keys: tuple[str, ...]) -> str | None:
+    """The first of these columns that says something."""
+    for key in keys:
+        value = values.get(key)
+        if value is not None and str(value).strip():
+            return str(value).strip()
+    return None

@@ -1,0 +1,106 @@
+"""From the results of its spans to the one terminal state of a recording."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from funasr_beam.model.audio.layout import ChannelEvidence
+from funasr_beam.model.errors import Cause
+from funasr_beam.model.planning import PlannedRecording
+from funasr_beam.model.records import Failure, MediaInfo, Seconds
+from funasr_beam.model.results import SegmentResult, SpanResult, StageSeconds
+from funasr_beam.model.text import join_texts
+
+STATUSES = ("ok", "partial", "no_speech", "failed", "skipped")
+GOOD_STATUSES = frozenset({"ok", "partial", "no_speech"})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a recording: its status, why, and all that its spans left."""
+
+    planned: PlannedRecording
+    status: str
+    failure: Failure | None
+    spans: tuple[SpanResult, ...] = ()
+
+    @property
+    def segments(self) -> list[SegmentResult]:
+        """All segments, by time and then by channel."""
+        found = [segment for span in self.spans for segment in span.segments]
+        return sorted(found, key=lambda segment: (segment.start_s, segment.channel))
+
+    @property
+    def text(self) -> str:
+        """The transcript: all segments' text in order of time."""
+        return join_texts([segment.text for segment in self.segments])
+
+    @property
+    def media(self) -> MediaInfo | None:
+        """What the container was found to hold."""
+        return self.spans[0].media if self.spans else None
+
+    @property
+    def duration_s(self) -> Seconds:
+        """Audio on the clock that was decoded."""
+        return max((span.end_s for span in self.spans if span.failure is None), default=0.0)
+
+    @property
+    def speech_s(self) -> Seconds:
+        """Raw speech over all channels."""
+        return sum(interval.end_s - interval.start_s for span in self.spans for interval in span.speech)
+
+    @property
+    def layout(self) -> str | None:
+        """How the channels relate: mono, stereo or dual_mono (multichannel above two)."""
+        evidence = [span.layout for span in self.spans if span.layout is not None]
+        return ChannelEvidence.merge(evidence).layout if evidence else None
+
+    @property
+    def seconds(self) -> StageSeconds:
+        """Work by stage."""
+        total = StageSeconds()
+        for span in self.spans:
+            total += span.seconds
+        return total
+
+
+def judge(planned: PlannedRecording, spans: Sequence[SpanResult]) -> Outcome:
+    """The terminal state of a recording from all its spans."""
+    kept = tuple(spans)
+    if planned.skipped:
+        return Outcome(planned, "skipped", planned.failure)
+    if planned.failure is not None:
+        return Outcome(planned, "failed", planned.failure)
+    failures = [span.failure for span in kept if span.failure is not None]
+    if len(failures) == len(kept):
+        return Outcome(planned, "failed", failures[0], kept)
+    too_short = _too_short(kept)
+    if too_short is not None:
+        return Outcome(planned, "failed", too_short, kept)
+    losses = failures + _lost_segments(kept)
+    segments = [segment for span in kept for segment in span.segments]
+    if segments and all(segment.failure for segment in segments):
+        return Outcome(planned, "failed", losses[0], kept)
+    losses += [note for span in kept for note in span.notes]
+    if losses:
+        return Outcome(planned, "partial", _summary(losses), kept)
+    return Outcome(planned, "ok" if segments else "no_speech", None, kept)
+
+
+def _too_short(spans: Sequence[SpanResult]) -> Failure | None:
+    """Under one analysis window there is nothing that could be silence or speech."""
+    total_s = sum(span.duration_s for span in spans)
+    if total_s >= 0.025:
+        return None
+    return Failure("decode", Cause.TOO_SHORT, f"{total_s * 1000:.0f} ms of audio; at least 25 ms are needed")
+
+
+def _lost_segments(spans: Sequence[SpanResult]) -> list[Failure]:
+    return [segment.failure for span in spans for segment in span.segments if segment.failure is not None]
+
+
+def _summary(losses: Sequence[Failure]) -> Failure:
+    """The first loss speaks for all; the message says how many there are."""
+    first = losses[0]
+    more = f" (and {len(losses) - 1} more of such)" if len(losses) > 1 else ""
+    return Failure(first.stage, first.cause, first.message + more)

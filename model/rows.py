@@ -1,0 +1,154 @@
+"""Rows of the published tables, made from an outcome."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from funasr_beam.model.itn import FinalWord
+from funasr_beam.model.outcomes import Outcome
+from funasr_beam.model.results import SegmentResult
+from funasr_beam.model.tables import SCHEMA_VERSION
+
+Row = dict[str, Any]
+"""One row of a table, by column; made here and handed to Arrow at once."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Which run, model and versions made a row."""
+
+    run_id: str
+    model_id: str
+    model_sha256: str
+    pipeline_version: str
+    vad_version: str
+    itn_version: str
+    processed_at: datetime
+
+
+def recording_row(outcome: Outcome, provenance: Provenance) -> Row:
+    """The terminal row of a recording."""
+    recording, media = outcome.planned.recording, outcome.media
+    segments = outcome.segments
+    seconds = outcome.seconds
+    return {
+        "recording_id": recording.id,
+        "uri": recording.uri,
+        "fingerprint": recording.fingerprint,
+        "size_bytes": recording.size_bytes,
+        "status": outcome.status,
+        "error_code": outcome.failure.cause.value if outcome.failure else None,
+        "error_detail": outcome.failure.message if outcome.failure else None,
+        "attempts": max((span.attempt for span in outcome.spans), default=1),
+        "container": media.container if media else None,
+        "codec": media.codec if media else None,
+        "sample_rate": media.sample_rate if media else None,
+        "num_channels": media.num_channels if media else None,
+        "channel_layout": outcome.layout,
+        "duration": outcome.duration_s if media else None,
+        "duration_header": media.duration_s if media else None,
+        "speech_duration": outcome.speech_s if media else None,
+        "language": _language(segments, recording.options.language),
+        "text": outcome.text if outcome.status in ("ok", "partial", "no_speech") else None,
+        "num_segments": len(segments),
+        "num_words": sum(len(segment.words or ()) for segment in segments),
+        "flags": sorted({flag for segment in segments for flag in segment.flags}),
+        "missing": list(_missing(outcome)),
+        "reference": recording.reference,
+        "config_hash": outcome.planned.config_hash,
+        "cpu_s": seconds.decode_s + seconds.vad_s + seconds.recognize_s + seconds.text_s,
+        "gpu_s": sum(span.gpu_s for span in outcome.spans),
+        "metadata": sorted(recording.metadata.items()),
+        "schema_version": SCHEMA_VERSION,
+        **_provenance(provenance),
+    }
+
+
+def segment_rows(outcome: Outcome, provenance: Provenance) -> Iterator[Row]:
+    """A row for each segment, failed ones too, by time."""
+    recording = outcome.planned.recording
+    attempts = {id(segment): span.attempt for span in outcome.spans for segment in span.segments}
+    for segment in outcome.segments:
+        length_s = segment.end_s - segment.start_s
+        yield {
+            "segment_id": f"{recording.id}-{segment.channel}-{round(segment.start_s * 1000):010d}",
+            "recording_id": recording.id,
+            "channel": segment.channel,
+            "start": segment.start_s,
+            "end": segment.end_s,
+            "text": None if segment.failure else segment.text,
+            "text_raw": None if segment.failure else segment.text_raw,
+            "language": segment.language,
+            "avg_logprob": segment.avg_logprob,
+            "confidence": segment.confidence,
+            "finish_reason": segment.finish_reason or None,
+            "num_tokens": segment.num_tokens,
+            "chars_per_s": len(segment.text_raw) / length_s if length_s > 0 else None,
+            "flags": list(segment.flags),
+            "timestamp_source": segment.timestamp_source,
+            "snr_db": segment.snr_db,
+            "error_code": segment.failure.cause.value if segment.failure else None,
+            "words": None if segment.words is None else [_word(word) for word in segment.words],
+            "attempt": attempts[id(segment)],
+            "run_id": provenance.run_id,
+        }
+
+
+def speech_rows(outcome: Outcome, provenance: Provenance) -> Iterator[Row]:
+    """A row for each raw speech interval of a channel."""
+    intervals = [interval for span in outcome.spans for interval in span.speech]
+    for interval in sorted(intervals, key=lambda found: (found.start_s, found.channel)):
+        yield {
+            "recording_id": outcome.planned.recording.id,
+            "channel": interval.channel,
+            "start": interval.start_s,
+            "end": interval.end_s,
+            "run_id": provenance.run_id,
+        }
+
+
+def _missing(outcome: Outcome) -> Iterator[Row]:
+    """The stretches that have no transcript, for a `partial` row to name."""
+    for span in outcome.spans:
+        if span.failure is not None:
+            yield _gap(None, span.start_s, span.end_s, span.failure.cause.value)
+        for segment in span.segments:
+            if segment.failure is not None:
+                yield _gap(segment.channel, segment.start_s, segment.end_s, segment.failure.cause.value)
+
+
+def _gap(channel: int | None, start_s: float, end_s: float, cause: str) -> Row:
+    return {"channel": channel, "start": start_s, "end": end_s, "error_code": cause}
+
+
+def _word(word: FinalWord) -> Row:
+    return {
+        "word": word.text,
+        "start": word.start_s,
+        "end": word.end_s,
+        "confidence": word.confidence,
+        "raw_start": word.raw_start,
+        "raw_end": word.raw_end,
+    }
+
+
+def _language(segments: list[SegmentResult], told: str | None) -> str | None:
+    """The language that covers most of the recording, or what the user said."""
+    lengths: dict[str, float] = {}
+    for segment in segments:
+        if segment.language:
+            lengths[segment.language] = lengths.get(segment.language, 0.0) + segment.end_s - segment.start_s
+    return max(lengths, key=lambda language: (lengths[language], language)) if lengths else told
+
+
+def _provenance(provenance: Provenance) -> Row:
+    return {
+        "model_id": provenance.model_id,
+        "model_sha256": provenance.model_sha256,
+        "pipeline_version": provenance.pipeline_version,
+        "vad_version": provenance.vad_version,
+        "itn_version": provenance.itn_version,
+        "run_id": provenance.run_id,
+        "processed_at": provenance.processed_at,
+    }

@@ -1,0 +1,151 @@
+"""From segments of audio to committed text: recognise a whole unit, normalise, and put times on the recording's clock."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Literal
+
+from funasr_beam.model.batching import BatchLimits, make_batches, padded_s, recognize_all
+from funasr_beam.model.checkpoint import AudioTokens, resolve
+from funasr_beam.model.front_end import SpanAudio, UnitAudio
+from funasr_beam.model.itn import FinalWord, InverseTextNormalizer
+from funasr_beam.model.recognizers.base import Recognizer, Utterance
+from funasr_beam.model.records import Failure, Hypothesis, Seconds, Segment, Word
+from funasr_beam.model.results import SegmentResult, SpanResult, StageSeconds, UnitResult
+
+Itn = Literal["rules", "model", "none"]
+
+
+@dataclass(frozen=True)
+class TranscriberConfig:
+    """Which recogniser, where it runs, and what becomes of its text."""
+
+    model: str  # as the user named it
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    audio_tokens: AudioTokens | None = None  # None: as the checkpoint says
+    itn: Itn = "rules"
+    limits: BatchLimits = BatchLimits()
+
+
+def load_transcriber(config: TranscriberConfig) -> "UnitTranscriber":
+    """A transcriber with the loaded recogniser.
+
+    Raises:
+        funasr_beam.model.errors.RunError: the checkpoint cannot be loaded, or the device is not there.
+    """
+    from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer, RecognizerSettings
+
+    settings = RecognizerSettings(device=config.device, audio_tokens=config.audio_tokens)
+    recognizer = FunAsrNanoRecognizer.load(resolve(config.model), settings)
+    return UnitTranscriber(recognizer, config.limits, config.itn)
+
+
+class UnitTranscriber:
+    """A loaded recogniser, and all that turns the audio of a unit into its result."""
+
+    def __init__(self, recognizer: Recognizer, limits: BatchLimits, itn: Itn) -> None:
+        self._recognizer = recognizer
+        self._limits = limits
+        self._itn = itn
+        self._normalizer = InverseTextNormalizer()
+
+    def transcribe(self, unit: UnitAudio) -> UnitResult:
+        """The result of every span, in order; what cannot be recognised is a failure of its segment alone."""
+        utterances = [
+            Utterance(segment.samples, span.span.recording.options, self._itn == "model")
+            for span in unit.spans
+            for segment in span.segments
+        ]
+        began = time.perf_counter()
+        outcomes = iter(recognize_all(self._recognizer, utterances, self._limits))
+        recognize_s = time.perf_counter() - began
+        speech_s = sum(utterance.duration_s for utterance in utterances)
+        spans = []
+        for span in unit.spans:
+            share = sum(segment.duration_s for segment in span.segments) / speech_s if speech_s else 0.0
+            result = self._finish_span(span, list(islice(outcomes, len(span.segments))))
+            spans.append(_charge(result, recognize_s * share, on_gpu=self._recognizer.on_gpu))
+        return UnitResult(unit.unit.name, tuple(spans), self._padded_s(utterances))
+
+    def _padded_s(self, utterances: Sequence[Utterance]) -> Seconds:
+        durations = [utterance.duration_s for utterance in utterances]
+        batches = make_batches(durations, self._limits.max_padded_s, self._limits.max_items)
+        return padded_s(durations, batches)
+
+    def _finish_span(self, audio: SpanAudio, outcomes: Sequence[Hypothesis | Failure]) -> SpanResult:
+        began = time.perf_counter()
+        segments = tuple(
+            self._finish_segment(segment, outcome, audio.span.recording.options.language)
+            for segment, outcome in zip(audio.segments, outcomes, strict=True)
+        )
+        text_s = time.perf_counter() - began
+        return SpanResult(
+            span_id=audio.span.id,
+            recording_id=audio.span.recording.id,
+            index=audio.span.index,
+            start_s=audio.start_s,
+            end_s=audio.end_s,
+            media=audio.media,
+            segments=segments,
+            speech=audio.speech,
+            layout=audio.layout,
+            notes=audio.notes,
+            failure=audio.failure,
+            seconds=audio.seconds + StageSeconds(text_s=text_s),
+        )
+
+    def _finish_segment(self, segment: Segment, outcome: Hypothesis | Failure, language: str | None) -> SegmentResult:
+        empty = SegmentResult(
+            segment.channel, segment.index, segment.start_s, segment.end_s, language=language, snr_db=segment.snr_db
+        )
+        if isinstance(outcome, Failure):
+            return replace(empty, failure=outcome)
+        text, words = self._normalize(outcome, segment, language)
+        logprobs = [token.logprob for token in outcome.tokens]
+        average = sum(logprobs) / len(logprobs) if logprobs else None
+        return replace(
+            empty,
+            text=text,
+            text_raw=outcome.text,
+            words=words,
+            timestamp_source=outcome.timestamp_source,
+            avg_logprob=average,
+            confidence=math.exp(average) if average is not None else None,
+            finish_reason=outcome.finish_reason,
+            num_tokens=len(outcome.tokens),
+            flags=tuple(_flags(outcome)),
+        )
+
+    def _normalize(
+        self, outcome: Hypothesis, segment: Segment, language: str | None
+    ) -> tuple[str, tuple[FinalWord, ...] | None]:
+        """The final text, and its words on the recording's clock where there are any."""
+        words = None if outcome.words is None else tuple(_shift(word, segment.start_s) for word in outcome.words)
+        if self._itn == "rules":
+            normalized = self._normalizer.normalize(outcome.text, words, language)
+            return normalized.text, normalized.words
+        if words is None:
+            return outcome.text, None
+        return outcome.text, tuple(
+            FinalWord(word.text, word.start_s, word.end_s, word.confidence, place, place + 1)
+            for place, word in enumerate(words)
+        )
+
+
+def _flags(outcome: Hypothesis) -> Iterator[str]:
+    if outcome.finish_reason == "length":
+        yield "token_limit"
+    if not outcome.text:
+        yield "no_text"
+
+
+def _shift(word: Word, offset_s: Seconds) -> Word:
+    return replace(word, start_s=word.start_s + offset_s, end_s=word.end_s + offset_s)
+
+
+def _charge(result: SpanResult, recognize_s: Seconds, *, on_gpu: bool) -> SpanResult:
+    """Put the recogniser's time onto a span, in proportion to its audio."""
+    seconds = result.seconds + StageSeconds(recognize_s=recognize_s)
+    return replace(result, seconds=seconds, gpu_s=recognize_s if on_gpu else 0.0)

@@ -1,0 +1,80 @@
+"""The command `funasr-beam`: subcommands, exit codes, and errors as messages instead of tracebacks."""
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from funasr_beam.model.errors import RunError, UsageError
+from funasr_beam.model.version import __version__
+
+EXIT_OK = 0
+EXIT_TOO_MANY_FAILED = 1
+EXIT_USAGE = 2
+EXIT_CANNOT_GO_ON = 3
+EXIT_INTERRUPTED = 130
+
+COMMANDS = ("transcribe", "status", "compare", "train", "synthesize")
+_EPILOG = """\
+exit codes: 0 ok; 1 more recordings failed than --max-failed allows (compare: outputs differ); 2 wrong usage or
+configuration; 3 the run could not go on; 130 interrupted (the same command goes on from there)
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand and give its exit code."""
+    arguments = _parser().parse_args(argv)
+    _set_up_logging(verbose=arguments.verbose)
+    command = importlib.import_module(f"funasr_beam.pipeline.commands.{arguments.command}")
+    try:
+        return int(command.run(arguments))
+    except UsageError as error:
+        return _complain(str(error), EXIT_USAGE)
+    except RunError as error:
+        return _complain(str(error), EXIT_CANNOT_GO_ON)
+    except KeyboardInterrupt:
+        _complain("interrupted; what is committed is kept: the same command goes on from there", EXIT_INTERRUPTED)
+        # Worker threads may be deep inside the model: do not wait for them. Commits are whole or not there.
+        sys.stdout.flush()
+        os._exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output has gone, as in `funasr-beam status OUT | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="funasr-beam",
+        description="From a bucket of recordings to analysis-ready Parquet transcripts.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"funasr-beam {__version__}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the libraries' own log lines, too")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        importlib.import_module(f"funasr_beam.pipeline.commands.{name}").add_parser(subparsers)
+    return parser
+
+
+def _set_up_logging(*, verbose: bool) -> None:
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.ERROR,
+        format="%(asctime)s %(levelname)s %(message)s",
+        datefmt="%Y-%m-%d %H:%M:%S",
+        stream=sys.stderr,
+    )
+    logging.getLogger("funasr_beam").setLevel(logging.INFO)
+    if not verbose:
+        logging.getLogger("apache_beam").setLevel(logging.ERROR)
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"funasr-beam: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""`funasr-beam transcribe`: recordings in, Parquet transcripts out."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from funasr_beam.pipeline.config import Config
+    from funasr_beam.pipeline.transcription import RunReport
+
+_EXAMPLES = """\
+examples:
+  funasr-beam transcribe recordings/ --output transcripts/ --model demo
+  funasr-beam transcribe s3://bucket/calls/ --output s3://bucket/transcripts/ --language zh --hotword 开放时间
+  funasr-beam transcribe manifest.csv --output transcripts/ --config run.toml --set plan.unit_s=600
+"""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the subcommand."""
+    parser = subparsers.add_parser(
+        "transcribe",
+        help="transcribe recordings into Parquet tables",
+        description="Transcribe every recording that is not done yet; run the same command again to go on.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "input", nargs="*", metavar="INPUT", help="folder, file, glob, URI, or manifest (CSV, TSV, JSON Lines, Parquet)"
+    )
+    parser.add_argument("--output", metavar="OUT", help="folder or URI for the tables")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML; see docs/configuration.md")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, such as plan.unit_s=60"
+    )
+    parser.add_argument(
+        "--model", metavar="MODEL", help="fun-asr-nano (default), fun-asr-mlt-nano, demo, hub id, folder"
+    )
+    parser.add_argument("--language", metavar="CODE", help="language of all recordings; none: the model decides")
+    parser.add_argument("--hotword", action="append", metavar="WORD", help="a word to expect; may be given repeatedly")
+    parser.add_argument("--itn", choices=("rules", "model", "none"), help="how spoken numbers become digits (rules)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where the recogniser runs (auto)")
+    parser.add_argument("--runner", choices=("local", "flink", "dataflow", "spark"), help="the engine (local)")
+    parser.add_argument("--workers", type=int, metavar="N", help="units worked on at once on this machine")
+    parser.add_argument(
+        "--max-failed", type=_share, metavar="SHARE", help="largest share of failed recordings for exit code 0 (5%%)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Transcribe and print the summary; gives the exit code."""
+    from funasr_beam.pipeline.cli import EXIT_OK, EXIT_TOO_MANY_FAILED
+    from funasr_beam.pipeline.config import load_config
+
+    config = load_config(arguments.config, arguments.set, _flags(arguments))
+    report = _transcribe(config)
+    return EXIT_OK if report.failed_share <= config.max_failed else EXIT_TOO_MANY_FAILED
+
+
+def _transcribe(config: "Config") -> "RunReport":
+    from funasr_beam.pipeline.progress import make_display
+    from funasr_beam.pipeline.summary import print_summary
+    from funasr_beam.pipeline.transcription import transcribe
+
+    display = make_display()
+    try:
+        report = transcribe(config, display)
+    finally:
+        display.close()
+    print_summary(report, config.max_failed)
+    return report
+
+
+def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "input": tuple(arguments.input) or None,
+        "output": arguments.output,
+        "model": arguments.model,
+        "max_failed": arguments.max_failed,
+        "recognition.language": arguments.language,
+        "recognition.hotwords": tuple(arguments.hotword) if arguments.hotword else None,
+        "recognition.itn": arguments.itn,
+        "recognition.device": arguments.device,
+        "runner.name": arguments.runner,
+        "runner.workers": arguments.workers,
+    }
+
+
+def _share(text: str) -> float:
+    """`5%` or `0.05`."""
+    try:
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text} is neither a percentage such as 5% nor a share such as 0.05"
+        ) from error

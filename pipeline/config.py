@@ -1,0 +1,253 @@
+"""One typed configuration: defaults, then a TOML file, then `--set`, then flags; all problems are told at once."""
+
+import difflib
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from funasr_beam.model.errors import UsageError
+from funasr_beam.model.languages import language_code
+from funasr_beam.model.segmentation import SegmentationConfig
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Section(BaseModel):
+    """A frozen group of settings that knows no other keys than its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class PlanConfig(Section):
+    """How the work is cut into pieces."""
+
+    unit_s: float = Field(
+        1800.0,
+        gt=0,
+        description="Audio seconds (each channel counts) of one unit of work; small runs use less.",
+    )
+    span_s: float = Field(600.0, ge=1, description="Longest span of one recording; longer recordings become several.")
+    border_window_s: float = Field(
+        5.0, ge=0.1, description="Where a long recording is cut: the quietest place at most this far from the border."
+    )
+
+
+class DecodeConfig(Section):
+    """How media files are opened and decoded."""
+
+    stall_s: float = Field(60.0, gt=0, description="A decoder that makes no progress for so long is stopped.")
+    memory_mb: int = Field(2048, ge=256, description="Most memory that the decoder process may take (MiB).")
+
+
+class SegmentationSection(Section):
+    """Where speech is found and how it is cut."""
+
+    target_s: float = Field(28.0, ge=1, description="Neighbouring speech is merged up to this length.")
+    max_s: float = Field(30.0, ge=1, le=120, description="No segment is longer; the checkpoint's own limit also holds.")
+    threshold: Share = Field(0.5, description="Speech probability that starts a speech interval.")
+    neg_threshold: Share = Field(0.35, description="Speech probability below which an interval ends.")
+    min_silence_s: float = Field(0.3, ge=0, description="Shorter pauses do not end an interval.")
+    min_speech_s: float = Field(0.1, ge=0, description="Shorter intervals are dropped.")
+    pad_s: float = Field(0.2, ge=0, description="Audio kept on both sides of an interval.")
+    merge_gap_s: float = Field(1.0, ge=0, description="Longest pause that may stay inside a segment.")
+
+    @model_validator(mode="after")
+    def _limits_fit(self) -> "SegmentationSection":
+        if self.target_s > self.max_s:
+            raise ValueError(f"target_s = {self.target_s:g}: is over segmentation.max_s = {self.max_s:g}")
+        if self.neg_threshold > self.threshold:
+            raise ValueError(f"neg_threshold = {self.neg_threshold:g}: is over threshold = {self.threshold:g}")
+        return self
+
+
+class BatchingConfig(Section):
+    """How segments share a pass through the recogniser; never changes the text."""
+
+    max_padded_s: float = Field(240.0, gt=0, description="Seconds of one batch, padding counted.")
+    max_items: int = Field(64, ge=1, description="Segments of one batch.")
+
+
+class RecognitionConfig(Section):
+    """What the recogniser is told; a manifest may say otherwise for one recording."""
+
+    language: str | None = Field(None, description="Language code or name for all recordings; none: the model decides.")
+    hotwords: tuple[str, ...] = Field((), description="Words to expect in all recordings.")
+    context: str | None = Field(None, description="Background text for all recordings.")
+    itn: Literal["rules", "model", "none"] = Field(
+        "rules", description="Inverse text normalization: by rules (words keep their times), by the model, or none."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the recogniser runs.")
+    audio_tokens: Literal["checkpoint", "low", "all"] = Field(
+        "checkpoint", description="How many audio rows the language model sees; the checkpoint knows."
+    )
+
+    @field_validator("language")
+    @classmethod
+    def _known_language(cls, value: str | None) -> str | None:
+        try:
+            return language_code(value)
+        except ValueError as error:
+            raise ValueError(str(error).partition(": ")[2]) from error
+
+
+class RunnerConfig(Section):
+    """Where and how wide the pipeline runs."""
+
+    name: Literal["local", "flink", "dataflow", "spark"] = Field("local", description="The engine.")
+    workers: int = Field(0, ge=0, description="Threads of the local runner; 0: one for each core, at most 8.")
+    options: tuple[str, ...] = Field((), description="Further Beam options, passed on as they are.")
+
+
+class Config(Section):
+    """Everything that one run needs to know."""
+
+    input: tuple[str, ...] = Field(min_length=1, description="Folders, files, globs, URIs or manifests.")
+    output: str = Field(min_length=1, description="Folder or URI for the tables.")
+    model: str = Field(
+        "fun-asr-nano", min_length=1, description="fun-asr-nano, fun-asr-mlt-nano, demo, hub id, folder."
+    )
+    max_failed: Share = Field(0.05, description="Largest share of failed recordings for exit code 0.")
+    plan: PlanConfig = PlanConfig()
+    decode: DecodeConfig = DecodeConfig()
+    segmentation: SegmentationSection = SegmentationSection()
+    batching: BatchingConfig = BatchingConfig()
+    recognition: RecognitionConfig = RecognitionConfig()
+    runner: RunnerConfig = RunnerConfig()
+
+    @model_validator(mode="after")
+    def _batch_holds_a_segment(self) -> "Config":
+        if self.batching.max_padded_s < self.segmentation.max_s:
+            raise ValueError(
+                f"batching.max_padded_s = {self.batching.max_padded_s:g}: "
+                f"is under segmentation.max_s = {self.segmentation.max_s:g}"
+            )
+        return self
+
+
+def load_config(file: Path | None, assignments: Sequence[str], flags: Mapping[str, Any]) -> Config:
+    """Merge file, `key=value` assignments and flags (later ones win) into a checked configuration.
+
+    Args:
+        file: a TOML file, or None.
+        assignments: as given with `--set`, such as `plan.unit_s=60`; values in TOML syntax or plain words.
+        flags: dotted key to value; None values are left out.
+
+    Raises:
+        UsageError: with every problem found.
+    """
+    title = f"in {file}" if file else "in the command"
+    problems: list[str] = []
+    values = _read_toml(file, problems) if file else {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if equals:
+            _put(values, key.strip(), _parse(text), problems)
+        else:
+            problems.append(f"--set {assignment}: is not KEY=VALUE")
+    for key, value in flags.items():
+        if value is not None:
+            _put(values, key, value, problems)
+    try:
+        config = Config.model_validate(values)
+    except ValidationError as error:
+        problems += [_explain(detail) for detail in error.errors()]
+    if problems:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise UsageError(f"{count} {title}:", problems)
+    return config
+
+
+def text_hash(config: Config, segmentation: SegmentationConfig, model_sha256: str, versions: Mapping[str, str]) -> str:
+    """A hash over all that can change a transcript, and nothing else: the key under which work is resumed."""
+    settings = {
+        "span_s": config.plan.span_s,
+        "border_window_s": config.plan.border_window_s,
+        "segmentation": asdict(segmentation),
+        "itn": config.recognition.itn,
+        "audio_tokens": config.recognition.audio_tokens,
+        "model": model_sha256,
+        "versions": dict(versions),
+    }
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def describe_keys() -> Iterator[tuple[str, str, str, str]]:
+    """Every configuration key with its type, default and one sentence, for the docs and the help."""
+    yield from _describe(Config, "")
+
+
+def _describe(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str, str]]:
+    for name, info in section.model_fields.items():
+        kind = info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _describe(kind, f"{prefix}{name}.")
+        else:
+            default = "(required)" if info.is_required() else json.dumps(info.default)
+            yield f"{prefix}{name}", _type_name(kind), default, info.description or ""
+
+
+def _type_name(kind: Any) -> str:
+    text = getattr(kind, "__name__", str(kind)) if isinstance(kind, type) else str(kind)
+    return text.replace("typing.", "").replace("Literal", "one of ").replace("tuple[str, ...]", "list of str")
+
+
+def _read_toml(file: Path, problems: list[str]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        problems.append(f"{file}: there is no such file")
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{file}: cannot be read: {error}")
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"{file}: is not valid TOML: {error}")
+    return {}
+
+
+def _put(values: dict[str, Any], key: str, value: Any, problems: list[str]) -> None:
+    *path, last = key.split(".")
+    for name in path:
+        inner = values.setdefault(name, {})
+        if not isinstance(inner, dict):
+            problems.append(f"{key}: {name} is a value, not a section")
+            return
+        values = inner
+    values[last] = value
+
+
+def _parse(text: str) -> Any:
+    """A TOML value where it is one, otherwise the plain words."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()
+
+
+def _explain(detail: ErrorDetails) -> str:
+    """One pydantic error as `key = value: why`."""
+    key = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return f"{key}: unknown key; {_suggest(detail['loc'])}"
+    if detail["type"] == "missing":
+        return f"{key}: is required"
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "value_error" and isinstance(detail["input"], dict):
+        return f"{key}.{message}" if key else message
+    message = message[:1].lower() + message[1:]
+    return f"{key} = {json.dumps(detail['input'], ensure_ascii=False, default=str)}: {message}"
+
+
+def _suggest(location: tuple[int | str, ...]) -> str:
+    section: type[BaseModel] = Config
+    for part in location[:-1]:
+        kind = section.model_fields[str(part)].annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            section = kind
+    known = sorted(section.model_fields)
+    close = difflib.get_close_matches(str(location[-1]), known, n=1)
+    return (f"did you mean {close[0]}? " if close else "") + f"known: {', '.join(known)}"

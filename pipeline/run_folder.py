@@ -1,0 +1,171 @@
+"""The folder of a run: which run goes on, which is finished, and what was done before."""
+
+import contextlib
+import fcntl
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
+from funasr_beam.model.errors import Cause, RunError
+from funasr_beam.model.outcomes import GOOD_STATUSES
+from funasr_beam.model.storage import Folder
+from funasr_beam.model.tables import TABLES
+
+_RUN_FILE = "run.json"
+_SUCCESS = "_SUCCESS"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run over an output folder; it goes on under the same id until it has its `_SUCCESS`."""
+
+    id: str
+    text_hash: str
+    started_at: str
+    units: int | None = None  # None: not planned yet
+    recordings: int | None = None
+
+    @property
+    def folder(self) -> str:
+        """Where the run's own files are, inside the output."""
+        return f"runs/{self.id}"
+
+
+@dataclass(frozen=True)
+class FinishedRow:
+    """What an earlier run said about a recording."""
+
+    status: str
+    error_code: str | None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the same bytes need no other try."""
+        return self.status in GOOD_STATUSES or self.error_code is None or not Cause(self.error_code).retryable
+
+
+def open_run(output: Folder, text_hash: str) -> Run:
+    """The unfinished run of this configuration, to go on with, or a new one.
+
+    What a killed run of another configuration had published before its `_SUCCESS` is taken back.
+    """
+    going_on = None
+    for run in list_runs(output):
+        if is_finished(output, run.id):
+            continue
+        if run.text_hash == text_hash:
+            going_on = run
+        else:
+            _take_back(output, run)
+    if going_on is not None:
+        return going_on
+    now = datetime.now(UTC)
+    run = Run(f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", text_hash, now.isoformat(timespec="seconds"))
+    save_run(output, run)
+    return run
+
+
+def save_run(output: Folder, run: Run) -> None:
+    """Write what is known about the run so far."""
+    write_json(output, f"{run.folder}/{_RUN_FILE}", asdict(run))
+
+
+def finish_run(output: Folder, run: Run) -> None:
+    """Say that all of the run's files are there; written last."""
+    output.write(f"{run.folder}/{_SUCCESS}", b"")
+
+
+def list_runs(output: Folder) -> list[Run]:
+    """All runs of an output, oldest first."""
+    runs = []
+    for name in output.names("runs"):
+        if output.exists(f"runs/{name}/{_RUN_FILE}"):
+            runs.append(Run(**json.loads(output.read(f"runs/{name}/{_RUN_FILE}"))))
+    return runs
+
+
+def is_finished(output: Folder, run_id: str) -> bool:
+    """Whether a run has published everything."""
+    return output.exists(f"runs/{run_id}/{_SUCCESS}")
+
+
+def finished_rows(output: Folder) -> dict[tuple[str, str], FinishedRow]:
+    """What finished runs said, by recording id and configuration; a good row is never hidden by a later failure."""
+    rows: dict[tuple[str, str], FinishedRow] = {}
+    columns = ["recording_id", "config_hash", "status", "error_code"]
+    for run in list_runs(output):
+        if not is_finished(output, run.id):
+            continue
+        for path in parts(output, "recordings", run.id):
+            with output.open(path) as file:
+                for batch in pq.ParquetFile(file).iter_batches(columns=columns):
+                    _collect(batch.to_pydict(), rows)
+    return rows
+
+
+def parts(output: Folder, table: str, run_id: str) -> list[str]:
+    """The published files of one table of one run."""
+    folder = f"{table}/run={run_id}"
+    return [f"{folder}/{name}" for name in output.names(folder)]
+
+
+def write_json(output: Folder, name: str, content: Any) -> None:
+    """Write a small JSON file, whole."""
+    output.write(name, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+@contextlib.contextmanager
+def only_run(output: Folder) -> Iterator[None]:
+    """Keep a second run off a local output; the lock goes with the process, however that ends.
+
+    Raises:
+        RunError: the output cannot be written, or another run is at work there.
+    """
+    if not isinstance(output.fs, LocalFileSystem):
+        _check_writable(output)
+        yield
+        return
+    with _lock(output):
+        yield
+
+
+def _lock(output: Folder) -> IO[str]:
+    path = Path(output.path("_work/lock"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    except OSError as error:
+        raise RunError(f"the output {output.show()} cannot be written: {error}; choose another --output") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise RunError(f"another run is at work in {output.show()}; wait for it, or choose another --output") from error
+    return file
+
+
+def _check_writable(output: Folder) -> None:
+    try:
+        output.write("_work/probe", b"")
+    except OSError as error:
+        raise RunError(f"the output {output.show()} cannot be written: {error}") from error
+
+
+def _take_back(output: Folder, run: Run) -> None:
+    for table in TABLES:
+        output.remove(f"{table}/run={run.id}")
+
+
+def _collect(batch: dict[str, list[Any]], rows: dict[tuple[str, str], FinishedRow]) -> None:
+    for recording, key, status, code in zip(
+        batch["recording_id"], batch["config_hash"], batch["status"], batch["error_code"], strict=True
+    ):
+        before = rows.get((recording, key))
+        if before is None or status in GOOD_STATUSES or before.status not in GOOD_STATUSES:
+            rows[recording, key] = FinishedRow(status, code)

@@ -1,0 +1,210 @@
+"""One run from inputs to published tables: plan, transcribe, assemble."""
+
+import platform
+import threading
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import apache_beam as beam
+from funasr_beam.model.assembly import SpanIndex, assemble
+from funasr_beam.model.audio.limits import DecodeLimits
+from funasr_beam.model.batching import BatchLimits
+from funasr_beam.model.checkpoint import CheckpointInfo, describe, resolve
+from funasr_beam.model.commits import CommittedUnits
+from funasr_beam.model.errors import UsageError
+from funasr_beam.model.front_end import FrontEndConfig
+from funasr_beam.model.itn import itn_version
+from funasr_beam.model.metrics import RunMetrics
+from funasr_beam.model.rows import Provenance
+from funasr_beam.model.segmentation import SegmentationConfig
+from funasr_beam.model.storage import Folder
+from funasr_beam.model.transcripts import TranscriberConfig
+from funasr_beam.model.vad import vad_version
+from funasr_beam.model.version import __version__
+from funasr_beam.pipeline import flow
+from funasr_beam.pipeline.config import Config, text_hash
+from funasr_beam.pipeline.plan import Plan, PlanSettings, list_everything, make_plan, plan_path, save_plan
+from funasr_beam.pipeline.progress import Display, UnitWatch
+from funasr_beam.pipeline.run_folder import (
+    Run,
+    finish_run,
+    finished_rows,
+    only_run,
+    open_run,
+    save_run,
+    write_json,
+)
+from funasr_beam.pipeline.runners import local_workers, make_runner
+
+_LOOK_EVERY_S = 0.5
+_NAMED_PACKAGES = ("apache-beam", "torch", "transformers", "torchaudio", "av", "silero-vad", "wetext", "pyarrow")
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run did, for the summary and the exit code."""
+
+    run_id: str
+    output: Folder
+    metrics: dict[str, Any]
+
+    @property
+    def failed_share(self) -> float:
+        """Share of failed recordings among those that this run worked on."""
+        counts = self.metrics["recordings"]
+        worked_on = sum(counts[status] for status in ("ok", "partial", "no_speech", "failed"))
+        return counts["failed"] / worked_on if worked_on else 0.0
+
+
+def transcribe(config: Config, display: Display) -> RunReport:
+    """Transcribe everything that is not done yet, and publish the tables.
+
+    Raises:
+        funasr_beam.model.errors.UsageError: an input or option cannot be used; nothing was started.
+        funasr_beam.model.errors.RunError: the run cannot go on.
+    """
+    began = time.monotonic()
+    output = Folder(config.output)
+    listed = list_everything(config)
+    checkpoint = describe(resolve(config.model))
+    _check_language(config, checkpoint)
+    segmentation = fit_segmentation(config, checkpoint)
+    key = text_hash(config, segmentation, checkpoint.sha256, tool_versions())
+    with only_run(output):
+        finished = finished_rows(output)
+        run = open_run(output, key)
+        committed = CommittedUnits(output, key)
+        index = SpanIndex(committed)
+        limits = _limits(config)
+        display.phase(f"Planning {len(listed):,} inputs")
+        settings = PlanSettings(config.plan.span_s, config.plan.unit_s, local_workers(config.runner), key, limits)
+        plan = make_plan(listed, finished, index, settings)
+        run = replace(run, units=len(plan.units), recordings=len(plan.recordings))
+        save_run(output, run)
+        save_plan(output, run.id, plan)
+        _transcribe_units(plan, _stage(config, segmentation, limits, committed), display, config)
+        display.phase("Assembling tables")
+        metrics = assemble(plan.recordings, SpanIndex(committed), output, _provenance(run, checkpoint))
+        metrics.unchanged = plan.unchanged
+        summary = _finish(output, run, config, metrics, time.monotonic() - began)
+    return RunReport(run.id, output, summary)
+
+
+def fit_segmentation(config: Config, checkpoint: CheckpointInfo) -> SegmentationConfig:
+    """The settings for cutting, within what the checkpoint was trained for."""
+    section = config.segmentation
+    max_s = min(section.max_s, checkpoint.longest_segment_s)
+    return SegmentationConfig(**section.model_dump() | {"max_s": max_s, "target_s": min(section.target_s, max_s)})
+
+
+def tool_versions() -> dict[str, str]:
+    """Versions of what can change a transcript."""
+    return {"pipeline": __version__, "vad": vad_version(), "itn": itn_version()}
+
+
+def _check_language(config: Config, checkpoint: CheckpointInfo) -> None:
+    language = config.recognition.language
+    if language and language not in checkpoint.languages:
+        known = ", ".join(checkpoint.languages)
+        raise UsageError(
+            "1 problem in the command:", [f'recognition.language = "{language}": the model knows {known} only']
+        )
+
+
+def _limits(config: Config) -> DecodeLimits:
+    return DecodeLimits(stall_s=config.decode.stall_s, max_memory_bytes=config.decode.memory_mb * 2**20)
+
+
+def _stage(
+    config: Config, segmentation: SegmentationConfig, limits: DecodeLimits, committed: CommittedUnits
+) -> flow.StageConfig:
+    told = config.recognition
+    return flow.StageConfig(
+        FrontEndConfig(segmentation, config.plan.border_window_s),
+        limits,
+        TranscriberConfig(
+            config.model,
+            told.device,
+            None if told.audio_tokens == "checkpoint" else told.audio_tokens,
+            told.itn,
+            BatchLimits(config.batching.max_padded_s, config.batching.max_items),
+        ),
+        committed,
+    )
+
+
+def _transcribe_units(plan: Plan, stage: flow.StageConfig, display: Display, config: Config) -> None:
+    """Run the pipeline in a thread of its own and watch what it commits."""
+    if not plan.units:
+        return
+    work = _PipelineThread(plan, stage, config)
+    watch = UnitWatch(stage.committed, plan)
+    display.phase("Transcribing")
+    work.start()
+    while work.is_alive():
+        work.join(_LOOK_EVERY_S)
+        display.show(watch.look())
+    if work.error is not None:
+        raise work.error
+
+
+class _PipelineThread(threading.Thread):
+    """Runs the pipeline; a daemon, so that Ctrl-C need not wait for it (commits are whole or not there)."""
+
+    def __init__(self, plan: Plan, stage: flow.StageConfig, config: Config) -> None:
+        super().__init__(name="pipeline", daemon=True)
+        self._runner, self._options = make_runner(config.runner)
+        self._plan = plan
+        self._stage = stage
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            pipeline = beam.Pipeline(runner=self._runner, options=self._options)
+            flow.build(pipeline, self._plan.units, self._stage)
+            pipeline.run().wait_until_finish()
+        except BaseException as error:  # noqa: BLE001 - carried to the main thread, which raises it
+            self.error = error
+
+
+def _provenance(run: Run, checkpoint: CheckpointInfo) -> Provenance:
+    return Provenance(
+        run.id,
+        checkpoint.model_id,
+        checkpoint.sha256,
+        __version__,
+        vad_version(),
+        itn_version(),
+        datetime.now(UTC),
+    )
+
+
+def _finish(output: Folder, run: Run, config: Config, metrics: RunMetrics, wall_s: float) -> dict[str, Any]:
+    """Write the run's own files, `_SUCCESS` last, and put away what was only needed to go on."""
+    summary = {"run_id": run.id, **metrics.summary(wall_s)}
+    write_json(output, f"{run.folder}/config.json", config.model_dump(mode="json"))
+    write_json(output, f"{run.folder}/environment.json", _environment())
+    write_json(output, f"{run.folder}/metrics.json", summary)
+    finish_run(output, run)
+    output.remove(CommittedUnits(output, run.text_hash).folder)
+    output.remove(plan_path(run.id))
+    return summary
+
+
+def _environment() -> dict[str, Any]:
+    return {
+        "funasr_beam": __version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "packages": {name: _package_version(name) for name in _NAMED_PACKAGES},
+    }
+
+
+def _package_version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,51 @@
+"""Audio of a unit becomes text through Beam's RunInference, one recogniser for each process."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.ml.inference.base import ModelHandler, RunInference
+from funasr_beam.model.front_end import UnitAudio
+from funasr_beam.model.results import UnitResult
+from funasr_beam.model.transcripts import TranscriberConfig, UnitTranscriber, load_transcriber
+
+
+class RecognizerHandler(ModelHandler[Any, UnitResult, UnitTranscriber]):
+    """Loads the recogniser once in a process and hands it whole units; batches are made inside a unit."""
+
+    def __init__(self, config: TranscriberConfig) -> None:
+        super().__init__()
+        self._config = config
+
+    def load_model(self) -> UnitTranscriber:
+        """A loaded recogniser with what turns its hypotheses into results."""
+        return load_transcriber(self._config)
+
+    def run_inference(
+        self, batch: Sequence[Any], model: UnitTranscriber, inference_args: dict[str, Any] | None = None
+    ) -> Iterable[UnitResult]:
+        """One finished unit for one unit of audio."""
+        if not isinstance(batch, UnitAudio):
+            raise TypeError(f"expected the audio of one unit, got {type(batch).__name__}")
+        return [model.transcribe(batch)]
+
+    def get_num_bytes(self, batch: Sequence[Any]) -> int:
+        """Bytes of samples; the default would pickle them."""
+        return batch.num_bytes if isinstance(batch, UnitAudio) else 0
+
+    def get_metrics_namespace(self) -> str:
+        """Where Beam's own counters of this step are."""
+        return "funasr_beam.transcribe"
+
+
+class Transcribe(beam.PTransform[beam.PCollection[UnitAudio], beam.PCollection[UnitResult]]):
+    """Recognise, align and normalise every segment of a unit; failures are part of the result."""
+
+    def __init__(self, config: TranscriberConfig) -> None:
+        super().__init__()
+        self._config = config
+
+    def expand(self, audio: beam.PCollection[UnitAudio]) -> beam.PCollection[UnitResult]:
+        """Wire RunInference, which takes a unit as a batch that is already made."""
+        handler = RecognizerHandler(self._config).with_no_batching()
+        return audio | "Recognize" >> RunInference(handler)
