@@ -1,0 +1,118 @@
+"""Batches of similar length, and a failing batch halved until the culprit is alone."""
+
+import gc
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from funasr_beam.model.errors import Cause, RecordingError
+from funasr_beam.model.recognizers.base import Recognizer, Utterance
+from funasr_beam.model.records import Failure, Hypothesis, Seconds
+
+_MODEL_FAILURES = (RecordingError, RuntimeError, MemoryError, FloatingPointError)
+"""What a batch may raise because of one of its utterances or because of its size.
+
+torch's out of memory is a RuntimeError. Anything else is a mistake of the program: it propagates and stops the run.
+"""
+
+
+@dataclass(frozen=True)
+class BatchLimits:
+    """How much is recognised at once."""
+
+    max_padded_s: Seconds = 240.0  # number of utterances times the longest of them
+    max_items: int = 64
+
+
+def make_batches(durations_s: Sequence[Seconds], max_padded_s: Seconds, max_items: int) -> list[list[int]]:
+    """Places of utterances, in batches of similar length, the longest first.
+
+    Sorted by length (equal ones by place) and cut before (number x longest) exceeds `max_padded_s`; an utterance that
+    is longer than that on its own is a batch of its own. The longest come first, so that what does not fit into memory
+    shows at once. The same durations always give the same batches.
+
+    Raises:
+        ValueError: a limit is not positive.
+    """
+    if max_padded_s <= 0 or max_items < 1:
+        raise ValueError(f"max_padded_s = {max_padded_s}, max_items = {max_items}: both must be positive")
+    batches: list[list[int]] = []
+    room = 0
+    for place in sorted(range(len(durations_s)), key=lambda place: (-durations_s[place], place)):
+        if room == 0:
+            batches.append([])
+            longest_s = durations_s[place]
+            room = min(max_items, max(1, int(max_padded_s / longest_s))) if longest_s > 0 else max_items
+        batches[-1].append(place)
+        room -= 1
+    return batches
+
+
+def padding_waste(durations_s: Sequence[Seconds], batches: Sequence[Sequence[int]]) -> float:
+    """Seconds of padding per second of audio that these batches compute; 0.08 is 8 %."""
+    audio_s = sum(durations_s)
+    padded_s = sum(len(batch) * max(durations_s[place] for place in batch) for batch in batches if batch)
+    return padded_s / audio_s - 1.0 if audio_s else 0.0
+
+
+def recognize_all(
+    recognizer: Recognizer, utterances: Sequence[Utterance], limits: BatchLimits
+) -> list[Hypothesis | Failure]:
+    """A hypothesis or a failure for every utterance, in order; no failure harms a neighbour.
+
+    Raises:
+        Exception: whatever the recogniser raises that is no known failure of a model.
+    """
+    results: dict[int, Hypothesis | Failure] = {}
+    for batch in make_batches(
+        [utterance.duration_s for utterance in utterances], limits.max_padded_s, limits.max_items
+    ):
+        _recognize_halving(recognizer, utterances, batch, results)
+    return [results[place] for place in range(len(utterances))]
+
+
+def _recognize_halving(
+    recognizer: Recognizer, utterances: Sequence[Utterance], places: list[int], results: dict[int, Hypothesis | Failure]
+) -> None:
+    """Recognise a batch; where that fails, each half of it, down to single utterances."""
+    try:
+        hypotheses = recognizer.recognize([utterances[place] for place in places])
+    except _MODEL_FAILURES as error:
+        failure = failure_of(error)
+    else:
+        results.update(zip(places, hypotheses, strict=True))
+        return
+    # Outside the handler: its traceback holds the failed batch's tensors, and half of it must fit now.
+    if failure.cause is Cause.OUT_OF_MEMORY:
+        _free_memory()
+    if len(places) == 1:
+        results[places[0]] = failure
+        return
+    middle = len(places) // 2
+    _recognize_halving(recognizer, utterances, places[:middle], results)
+    _recognize_halving(recognizer, utterances, places[middle:], results)
+
+
+def failure_of(error: BaseException) -> Failure:
+    """The terminal row of an utterance that fails on its own."""
+    if isinstance(error, RecordingError):
+        return Failure("recognise", error.cause, error.message)
+    cause = Cause.OUT_OF_MEMORY if _is_out_of_memory(error) else Cause.MODEL_ERROR
+    return Failure("recognise", cause, f"{type(error).__name__}: {error}".partition("\n")[0])
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory was the reason; torch says it on a CPU with a plain RuntimeError."""
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "not enough memory" in str(error)
+
+
+def _free_memory() -> None:
+    """Give back what the failed batch held."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

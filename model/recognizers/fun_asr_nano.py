@@ -1,0 +1,260 @@
+"""Fun-ASR-Nano and its relatives, on transformers' native classes."""
+
+import functools
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from funasr_beam.model.checkpoint import AudioTokens, CheckpointInfo, CheckpointRef, describe, local_folder
+from funasr_beam.model.errors import Cause, RecordingError, RunError
+from funasr_beam.model.languages import language_code
+from funasr_beam.model.prompts import AUDIO_TOKEN, build_prompt
+from funasr_beam.model.recognizers.base import Utterance
+from funasr_beam.model.recognizers.greedy import Decoded, decode_greedily
+from funasr_beam.model.recognizers.loading import load_model, load_processor
+from funasr_beam.model.recognizers.word_times import WordTimer
+from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token, Word
+
+MIN_SAMPLES = 400
+"""One analysis window of 25 ms: the feature extractor fails on less."""
+MAX_FRAMES = 2_048
+"""Frames of 60 ms for which the encoder has positions (122.9 s)."""
+
+_SAMPLES_PER_FRAME = 960
+_SMALL_MODEL_PARAMETERS = 50_000_000
+_INT16_SCALE = 32_768.0
+_CONTROL_TOKEN = re.compile(r"<\|[^|<>]*\|>")
+_END_TOKENS = ("<|im_end|>", "<|endoftext|>")
+
+
+@dataclass(frozen=True)
+class RecognizerSettings:
+    """How a Fun-ASR-Nano checkpoint is run."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    audio_tokens: AudioTokens | None = None  # None: as the checkpoint says
+    base_tokens: int = 32  # a hypothesis may have this many tokens
+    tokens_per_s: float = 20.0  # and this many per second: far above speech, well below an endless loop
+
+
+@dataclass(frozen=True)
+class _Audio:
+    """The batch as the LLM and the aligner need it."""
+
+    embeddings: list[torch.Tensor]  # per utterance (audio tokens, LLM hidden)
+    encoded: list[torch.Tensor]  # per utterance (frames, encoder hidden), 60 ms a frame
+
+
+class FunAsrNanoRecognizer:
+    """Recognises utterances with one loaded checkpoint; calls from several threads take turns."""
+
+    def __init__(self, ref: CheckpointRef, settings: RecognizerSettings) -> None:
+        """Load the checkpoint; see `load`."""
+        self._ref = ref
+        self._settings = settings
+        folder = local_folder(ref)
+        self._info = describe(ref)
+        self._device = pick_device(settings.device)
+        self._audio_tokens = settings.audio_tokens or self._info.audio_tokens
+        processor = load_processor(folder)
+        self._features, self._tokenizer = processor.feature_extractor, processor.tokenizer
+        self._model = load_model(folder, self._device)
+        if self._device.type == "cpu" and self._model.num_parameters() < _SMALL_MODEL_PARAMETERS:
+            # For all of the process: beside other busy processes a second thread made the demo model 10 times slower,
+            # as its threads wait for each other after each of its many tiny operations.
+            torch.set_num_threads(1)
+        self._timer = WordTimer.load(folder, self._tokenizer, self._device)
+        self._end_ids = frozenset(_token_id(self._tokenizer, token, folder) for token in _END_TOKENS)
+        self._audio_id = _token_id(self._tokenizer, AUDIO_TOKEN, folder)
+        self._lock = threading.Lock()
+        self._token_text = functools.lru_cache(maxsize=None)(lambda token_id: self._tokenizer.decode([token_id]))
+        self._prompt_ids = functools.lru_cache(maxsize=1_024)(self._encode_prompt)
+
+    @classmethod
+    def load(cls, ref: CheckpointRef, settings: RecognizerSettings | None = None) -> "FunAsrNanoRecognizer":
+        """A recogniser that is ready to work.
+
+        Computes in float32 on a CPU; on a GPU the LLM computes in bfloat16, encoder and adaptor in float32 as upstream
+        does. Never in float16, whatever the weights are stored in: the LLM then writes "!!!!".
+
+        Raises:
+            RunError: the checkpoint cannot be loaded, or the device is not there.
+        """
+        return cls(ref, settings or RecognizerSettings())
+
+    @property
+    def longest_segment_s(self) -> float:
+        """The longest utterance that the checkpoint was trained for."""
+        return self._info.longest_segment_s
+
+    @property
+    def has_word_times(self) -> bool:
+        """Whether the checkpoint has a trained head that can tell when each word was said."""
+        return self._timer is not None
+
+    def describe(self) -> CheckpointInfo:
+        """Which model this is."""
+        return self._info
+
+    def recognize(self, utterances: Sequence[Utterance]) -> list[Hypothesis]:
+        """One hypothesis per utterance, in order, each as if it had been alone.
+
+        Words have times only where the checkpoint has a trained CTC head, the utterance was recognised verbatim (`itn`
+        off: "$25" was never said) and the alignment succeeds; the source then says "ctc".
+
+        Raises:
+            RecordingError: an utterance is too short, or its language is none of this checkpoint's.
+            ValueError: samples are no int16 vector, or longer than any encoder position.
+            RuntimeError: the model failed, out of memory included; a smaller batch may work.
+        """
+        if not utterances:
+            return []
+        for utterance in utterances:
+            self._check(utterance)
+        with self._lock, torch.inference_mode():
+            audio = self._encode_audio(utterances)
+            prompts = [
+                self._embed(utterance, rows) for utterance, rows in zip(utterances, audio.embeddings, strict=True)
+            ]
+            budgets = [self._budget(utterance) for utterance in utterances]
+            decoded = decode_greedily(self._model, prompts, budgets, self._end_ids)
+            return self._hypotheses(utterances, decoded, audio.encoded)
+
+    def _check(self, utterance: Utterance) -> None:
+        """Refuse what the model cannot take, before anything is computed for its neighbours."""
+        check_samples(utterance.samples)
+        try:
+            language_code(utterance.options.language, self._info.languages)
+        except ValueError as error:
+            raise RecordingError(Cause.BAD_OPTIONS, str(error)) from error
+
+    def _budget(self, utterance: Utterance) -> int:
+        """The most tokens that this utterance may take."""
+        return self._settings.base_tokens + round(self._settings.tokens_per_s * utterance.duration_s)
+
+    def _encode_audio(self, utterances: Sequence[Utterance]) -> _Audio:
+        """Samples to audio embeddings; each utterance's rows without the batch's padding."""
+        waveforms = [utterance.samples.astype(np.float32) / _INT16_SCALE for utterance in utterances]
+        features = self._features(waveforms, sampling_rate=SAMPLE_RATE, padding=True, return_tensors="pt")
+        mask = features["input_features_mask"]
+        frames = mask.sum(-1).tolist()
+        outputs = self._model.get_audio_features(
+            features["input_features"].to(self._device), mask.to(self._device), return_dict=True
+        )
+        rows = outputs.pooler_output.to(self._model.lm_head.weight.dtype).split(frames)
+        counts = [count_audio_tokens(n, self._audio_tokens) for n in frames]
+        embeddings = [row[:count] for row, count in zip(rows, counts, strict=True)]
+        return _Audio(embeddings, [hidden[:n] for hidden, n in zip(outputs.last_hidden_state, frames, strict=True)])
+
+    def _embed(self, utterance: Utterance, audio: torch.Tensor) -> torch.Tensor:
+        """The utterance's prompt as embeddings, with the audio in its place; (positions, LLM hidden)."""
+        before, after = self._prompt_ids(utterance.options, utterance.itn)
+        text = self._model.get_input_embeddings()(torch.cat([before, after]))
+        return torch.cat([text[: len(before)], audio, text[len(before) :]])
+
+    def _encode_prompt(self, options: RecognitionOptions, itn: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        """The token ids before and after the audio; both (tokens,)."""
+        ids = self._tokenizer(build_prompt(options, itn=itn), add_special_tokens=False)["input_ids"]
+        if ids.count(self._audio_id) != 1:
+            raise RecordingError(Cause.BAD_OPTIONS, "hotwords or context hold the audio's control token")
+        place = ids.index(self._audio_id)
+        encoded = torch.tensor(ids, device=self._device)
+        return encoded[:place], encoded[place + 1 :]
+
+    def _hypotheses(
+        self, utterances: Sequence[Utterance], decoded: Sequence[Decoded], encoded: Sequence[torch.Tensor]
+    ) -> list[Hypothesis]:
+        """Texts with their tokens, and the times of their words where there can be any."""
+        texts = [clean_text(self._tokenizer.decode(item.token_ids, skip_special_tokens=True)) for item in decoded]
+        words = self._words(utterances, texts, encoded)
+        return [
+            Hypothesis(text, self._tokens(item), item.finish_reason, timed, "none" if timed is None else "ctc")
+            for text, item, timed in zip(texts, decoded, words, strict=True)
+        ]
+
+    def _tokens(self, decoded: Decoded) -> tuple[Token, ...]:
+        """The tokens as text with their log-probabilities."""
+        pairs = zip(decoded.token_ids, decoded.logprobs, strict=True)
+        return tuple(Token(self._token_text(token_id), logprob) for token_id, logprob in pairs)
+
+    def _words(
+        self, utterances: Sequence[Utterance], texts: Sequence[str], encoded: Sequence[torch.Tensor]
+    ) -> list[tuple[Word, ...] | None]:
+        """Times for the words of every verbatim text; None where there are none."""
+        words: list[tuple[Word, ...] | None] = [None] * len(texts)
+        if self._timer is None:
+            return words
+        verbatim = [place for place, utterance in enumerate(utterances) if texts[place] and not utterance.itn]
+        timed = self._timer.time_words(
+            [encoded[place] for place in verbatim],
+            [texts[place] for place in verbatim],
+            [utterances[place].duration_s for place in verbatim],
+        )
+        for place, item in zip(verbatim, timed, strict=True):
+            words[place] = item
+        return words
+
+
+def pick_device(wanted: str) -> torch.device:
+    """The device to compute on; "auto" takes the GPU where there is one.
+
+    Raises:
+        RunError: a GPU is wanted and there is none.
+    """
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise RunError("device = cuda: torch finds no usable GPU here; use --device cpu or --device auto")
+    return torch.device(wanted)
+
+
+def check_samples(samples: Any) -> None:
+    """Refuse samples that the model cannot take.
+
+    Raises:
+        RecordingError: shorter than one analysis window, or longer than the encoder's positions.
+        ValueError: no (frames,) int16 array; floating point could hold NaN, which the model takes without an error.
+    """
+    if samples.dtype != np.int16 or samples.ndim != 1:
+        raise ValueError(f"samples are {samples.dtype} of shape {samples.shape}; needed: int16 of shape (frames,)")
+    if len(samples) < MIN_SAMPLES:
+        raise RecordingError(Cause.TOO_SHORT, f"{len(samples)} samples; one analysis window needs {MIN_SAMPLES}")
+    if len(samples) > MAX_FRAMES * _SAMPLES_PER_FRAME:
+        longest_s = MAX_FRAMES * _SAMPLES_PER_FRAME / SAMPLE_RATE
+        message = f"a segment of {len(samples) / SAMPLE_RATE:.1f} s; the encoder takes at most {longest_s:.1f} s"
+        raise RecordingError(Cause.MODEL_ERROR, message)
+
+
+def count_audio_tokens(frames: int, audio_tokens: AudioTokens) -> int:
+    """How many rows of the adaptor's output the LLM gets: all, or the first eighth ("low"), as the model was trained.
+
+    Source: `fake_token_len` in `data_load_speech` of funasr 1.4.16 (models/fun_asr_nano/model.py).
+    """
+    if audio_tokens == "all":
+        return frames
+    halved = 1 + (frames - 1) // 2
+    quartered = 1 + (halved - 1) // 2
+    return 1 + (quartered - 1) // 2
+
+
+def clean_text(text: str) -> str:
+    """The text as people read it: `/sil` is a space, no control tokens, single spaces."""
+    return " ".join(_CONTROL_TOKEN.sub("", text.replace("/sil", " ")).split())
+
+
+def _token_id(tokenizer: Any, token: str, folder: Path) -> int:
+    """The id of a control token.
+
+    Raises:
+        RunError: the tokenizer lacks it, so it belongs to another family.
+    """
+    token_id = tokenizer.get_vocab().get(token)
+    if token_id is None:
+        raise RunError(f"{folder / 'tokenizer.json'} lacks the token {token}: not a Fun-ASR-Nano tokenizer")
+    return int(token_id)

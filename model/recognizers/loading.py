@@ -1,0 +1,102 @@
+"""Load transformers' Fun-ASR-Nano classes: quietly, completely, and with attention that masks the padding."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from funasr_beam.model.errors import RunError
+
+_ATTENTION = "sdpa"
+
+
+def load_processor(folder: Path) -> Any:
+    """Feature extractor and tokenizer of the checkpoint.
+
+    Raises:
+        RunError: the files do not make a processor.
+    """
+    from transformers import FunAsrNanoProcessor
+
+    with _quiet(), _readable_errors(folder):
+        return FunAsrNanoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+def load_model(folder: Path, device: torch.device) -> Any:
+    """The model in eval mode on the device: float32, and on a GPU the LLM in bfloat16.
+
+    Raises:
+        RunError: weights are missing or do not fit, or the adaptor would attend to padding.
+    """
+    from transformers import FunAsrNanoForConditionalGeneration
+
+    with _quiet(), _readable_errors(folder):
+        model, report = FunAsrNanoForConditionalGeneration.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            attn_implementation=_ATTENTION,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    _check_complete(report, folder)
+    check_attention(model)
+    if device.type == "cuda":
+        model.model.language_model.to(torch.bfloat16)
+        model.lm_head.to(torch.bfloat16)
+    return model.to(device).eval().requires_grad_(False)
+
+
+def check_attention(model: Any) -> None:
+    """Refuse a model whose adaptor ignores the padding mask: short utterances would hear their batch mates.
+
+    Raises:
+        RunError: an attention implementation is not set (transformers 5.17 to 5.23 do that unless it is passed).
+    """
+    parts = {
+        "encoder": model.model.audio_tower,
+        "adaptor": model.model.multi_modal_projector,
+        "LLM": model.model.language_model,
+    }
+    bare = [name for name, part in parts.items() if part.config._attn_implementation is None]
+    if bare:
+        raise RunError(f"No attention implementation is set for: {', '.join(bare)}; texts would depend on the batch")
+
+
+def _check_complete(report: Any, folder: Path) -> None:
+    """Refuse weights that leave a part of the model random."""
+    missing = sorted(report["missing_keys"])
+    mismatched = sorted(str(key) for key in report["mismatched_keys"])
+    if missing or mismatched:
+        wrong = [*missing, *mismatched]
+        raise RunError(f"{folder}: {len(wrong)} tensors are missing or have another shape, such as {wrong[0]}")
+
+
+@contextlib.contextmanager
+def _readable_errors(folder: Path) -> Iterator[None]:
+    """Turn what transformers and safetensors raise on damaged folders into one message."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise RunError(f"{folder} cannot be loaded: {type(error).__name__}: {error}") from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars and no warnings from transformers while it loads."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,133 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from funasr_beam.model.batching import BatchLimits, failure_of, make_batches, padding_waste, recognize_all
+from funasr_beam.model.errors import Cause, RecordingError
+from funasr_beam.model.recognizers.base import Utterance
+from funasr_beam.model.records import Failure, Hypothesis
+
+DURATIONS = st.lists(st.floats(0.025, 60), max_size=60)
+LIMITS = BatchLimits(max_padded_s=1000, max_items=64)
+
+
+class DefectiveRecognizer:
+    """Writes each utterance's first sample, and fails on batches that hold a poisoned one or too many."""
+
+    longest_segment_s = 30.0
+
+    def __init__(self, errors=None, most=1000):
+        self.errors, self.most, self.sizes = errors or {}, most, []
+
+    def describe(self):
+        raise NotImplementedError
+
+    def recognize(self, utterances):
+        self.sizes.append(len(utterances))
+        for utterance in utterances:
+            if int(utterance.samples[0]) in self.errors:
+                raise self.errors[int(utterance.samples[0])]
+        if len(utterances) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return [Hypothesis(str(utterance.samples[0]), (), "stop") for utterance in utterances]
+
+
+def utterances(count):
+    return [Utterance(np.full(16_000 + 100 * n, n, np.int16)) for n in range(count)]
+
+
+def texts(results):
+    return [item.text if isinstance(item, Hypothesis) else item.cause for item in results]
+
+
+@given(DURATIONS, st.floats(1, 100), st.integers(1, 20))
+def test_every_utterance_is_in_exactly_one_batch(durations_s, max_padded_s, max_items):
+    batches = make_batches(durations_s, max_padded_s, max_items)
+    assert sorted(place for batch in batches for place in batch) == list(range(len(durations_s)))
+
+
+@given(DURATIONS, st.floats(1, 100), st.integers(1, 20))
+def test_no_batch_is_above_the_limits_unless_it_is_a_single_utterance(durations_s, max_padded_s, max_items):
+    for batch in make_batches(durations_s, max_padded_s, max_items):
+        assert 1 <= len(batch) <= max_items
+        assert len(batch) == 1 or len(batch) * max(durations_s[place] for place in batch) <= max_padded_s * (1 + 1e-9)
+
+
+@given(DURATIONS, st.floats(1, 100), st.integers(1, 20), st.randoms())
+def test_batches_do_not_depend_on_the_order_of_the_input(durations_s, max_padded_s, max_items, random):
+    shuffled = list(durations_s)
+    random.shuffle(shuffled)
+    first, second = (
+        [[values[place] for place in batch] for batch in make_batches(values, max_padded_s, max_items)]
+        for values in (durations_s, shuffled)
+    )
+    assert first == second
+
+
+@given(DURATIONS, st.floats(1, 100), st.integers(1, 20))
+def test_no_utterance_is_padded_beside_one_that_is_longer_than_those_of_the_batch_before(durations_s, padded_s, items):
+    batches = [[durations_s[place] for place in batch] for batch in make_batches(durations_s, padded_s, items)]
+    assert all(min(before) >= max(after) for before, after in itertools.pairwise(batches))
+
+
+@given(DURATIONS, st.floats(1, 100), st.integers(1, 20))
+def test_waste_is_never_negative(durations_s, max_padded_s, max_items):
+    assert padding_waste(durations_s, make_batches(durations_s, max_padded_s, max_items)) >= -1e-9
+
+
+def test_an_hour_of_segments_wastes_little():
+    durations_s = np.random.default_rng(0).lognormal(np.log(7), 0.7, 400).clip(0.5, 30).tolist()
+    assert padding_waste(durations_s, make_batches(durations_s, 240, 64)) < 0.12
+
+
+@pytest.mark.parametrize("limits", [(0, 1), (-1, 1), (1, 0)])
+def test_limits_must_be_positive(limits):
+    with pytest.raises(ValueError, match="positive"):
+        make_batches([1.0], *limits)
+
+
+def test_results_come_in_the_order_of_the_input():
+    assert texts(recognize_all(DefectiveRecognizer(), utterances(40), BatchLimits(30, 8))) == [
+        str(n) for n in range(40)
+    ]
+
+
+def test_nothing_gives_nothing():
+    assert recognize_all(DefectiveRecognizer(), [], LIMITS) == []
+
+
+def test_the_culprit_ends_alone_and_its_neighbours_are_fine():
+    recognizer = DefectiveRecognizer({13: RuntimeError("shape mismatch\nat line 3")})
+    results = recognize_all(recognizer, utterances(32), LIMITS)
+    assert results[13] == Failure("recognise", Cause.MODEL_ERROR, "RuntimeError: shape mismatch")
+    assert texts(results)[:13] + texts(results)[14:] == [str(n) for n in range(32) if n != 13]
+    assert len(recognizer.sizes) == 2 * 5 + 1  # logarithmic, not one by one
+
+
+def test_several_culprits_each_keep_their_own_cause():
+    errors = {
+        1: RecordingError(Cause.TOO_SHORT, "399 samples"),
+        2: MemoryError("no"),
+        30: RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate"),
+    }
+    results = texts(recognize_all(DefectiveRecognizer(errors), utterances(32), LIMITS))
+    assert [results[n] for n in (0, 1, 2, 30, 31)] == ["0", Cause.TOO_SHORT, *[Cause.OUT_OF_MEMORY] * 2, "31"]
+
+
+def test_a_batch_too_big_for_the_memory_is_done_in_parts():
+    recognizer = DefectiveRecognizer(most=5)
+    assert texts(recognize_all(recognizer, utterances(32), LIMITS)) == [str(n) for n in range(32)]
+    assert max(size for size in recognizer.sizes if size <= 5) == 4
+
+
+def test_an_unknown_exception_stops_the_run():
+    with pytest.raises(KeyError):
+        recognize_all(DefectiveRecognizer({3: KeyError("bug")}), utterances(8), LIMITS)
+
+
+def test_out_of_memory_is_worth_another_try():
+    assert failure_of(torch.OutOfMemoryError("CUDA out of memory")).retryable
