@@ -1,0 +1,220 @@
+"""Probe and decode untrusted media in a child process that may crash, hang or eat memory without harm."""
+
+import os
+import pickle
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import IO
+
+import numpy as np
+
+from funasr_beam.model.audio.decode import WHOLE, DecodedRange, Event, Opened, TimeRange, assemble
+from funasr_beam.model.audio.limits import DEFAULT_LIMITS, DecodeLimits
+from funasr_beam.model.audio.source import MediaSource
+from funasr_beam.model.audio.wire import Message, Request, error_of, summary_of, unpack
+from funasr_beam.model.errors import Cause, RecordingError
+from funasr_beam.model.records import MediaInfo
+
+START_S = 60.0
+"""Longest time for a child to start, on a machine where everything starts at once."""
+
+
+class Decoder:
+    """A child process that probes and decodes one file after another; a new one takes over when it had to be ended.
+
+    One `Decoder` belongs to one thread at a time. The child starts with the first request and ends with `close`, with
+    this process (killed or not), or with a file that it could not stand.
+
+    Example:
+        with Decoder() as decoder:
+            info = decoder.probe(source)
+            first_minute = decoder.decode_range(source, TimeRange(0, 60))
+    """
+
+    def __init__(self, limits: DecodeLimits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
+        self._child: _Child | None = None
+
+    def probe(self, source: MediaSource) -> MediaInfo:
+        """What `probe.probe` gives, for any file whatever is in it.
+
+        Raises:
+            RecordingError: as `probe.probe`; DECODE_TIMEOUT and DECODER_CRASHED besides.
+        """
+        media = [MediaInfo(**m.data) for m in self._ask(Request(source, self._limits)) if m.kind == "media"]
+        return media[0]
+
+    def decode_range(self, source: MediaSource, span: TimeRange = WHOLE) -> DecodedRange:
+        """What `decode.decode_range` gives, for any file whatever is in it.
+
+        Raises:
+            RecordingError: as `decode.decode_range`; DECODE_TIMEOUT and DECODER_CRASHED besides.
+        """
+        request = Request(source, self._limits, span.start_s, span.end_s)
+        return assemble(span.start_s, self._events(request))
+
+    def close(self) -> None:
+        """End the child."""
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+
+    def __enter__(self) -> "Decoder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _events(self, request: Request) -> Iterator[Event]:
+        room = self._limits.max_samples
+        for message in self._ask(request):
+            if message.kind == "opened":
+                opened = Opened(**message.data)
+                yield Opened(opened.size_bytes, opened.num_channels, min(opened.expected_samples or 0, room))
+            elif message.kind == "samples":
+                yield np.frombuffer(message.payload, np.int16).reshape(message.data["channels"], -1)
+            else:
+                yield summary_of(message)
+
+    def _ask(self, request: Request) -> Iterator[Message]:
+        """The messages that answer a request; whatever goes wrong ends the child and becomes a cause."""
+        done = False
+        try:
+            for message in self._running().answers(request):
+                done = message.kind in ("summary", "media", "failure")
+                if message.kind == "failure":
+                    raise error_of(message)
+                yield message
+        except TimeoutError as error:
+            raise RecordingError(Cause.DECODE_TIMEOUT, f"{request.source.uri}: {error}") from error
+        except (EOFError, BrokenPipeError) as error:
+            raise RecordingError(Cause.DECODER_CRASHED, self._last_words(request)) from error
+        except (ValueError, TypeError, KeyError) as error:
+            what = f"{request.source.uri}: the decoder process talked nonsense ({error})"
+            raise RecordingError(Cause.DECODER_CRASHED, what) from error
+        finally:
+            if not done:
+                self.close()
+
+    def _running(self) -> "_Child":
+        if self._child is None or not self._child.is_alive:
+            self.close()
+            self._child = _Child()
+        return self._child
+
+    def _last_words(self, request: Request) -> str:
+        code = self._child.end() if self._child is not None else None
+        return f"{request.source.uri}: the decoder process died (exit status {code}) on this file"
+
+
+class _Child:
+    """One child process and the pipes to it."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "funasr_beam.model.audio.sandbox_worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,  # Ctrl-C in the terminal goes to the owner alone
+            env=_environment(),
+        )
+        self._deadline = _Deadline(START_S, START_S)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+    def answers(self, request: Request) -> Iterator[Message]:
+        """Send a request and give its messages up to the last.
+
+        Raises:
+            TimeoutError: no sign of life for too long, or no end.
+            EOFError: the child has died.
+        """
+        limits = request.limits
+        self._deadline = _Deadline(START_S + limits.stall_s, limits.total_s(0))
+        _pipe(self._process.stdin).write(pickle.dumps(request))
+        while True:
+            message = unpack(self._read_exactly)
+            self._deadline.restart(limits.stall_s)
+            if message.kind == "opened":
+                self._deadline.extend(limits.total_s(message.data["size_bytes"]))
+            if message.kind not in ("ready", "alive"):
+                yield message
+            if message.kind in ("summary", "media", "failure"):
+                return
+
+    def end(self) -> int:
+        """Kill the process if it lives, wait for it, close the pipes; its exit status."""
+        self._process.kill()
+        status = self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            _pipe(pipe).close()
+        return status
+
+    def _read_exactly(self, count: int) -> bytes:
+        parts = []
+        while count > 0:
+            self._wait()
+            part = os.read(_pipe(self._process.stdout).fileno(), min(count, 2**20))
+            if not part:
+                raise EOFError
+            parts.append(part)
+            count -= len(part)
+        return b"".join(parts)
+
+    def _wait(self) -> None:
+        ready = select.poll()
+        ready.register(_pipe(self._process.stdout), select.POLLIN)
+        if not ready.poll(max(0.0, self._deadline.left_s) * 1000):
+            raise TimeoutError(self._deadline.message)
+
+
+class _Deadline:
+    """The sooner of two ends: of patience with silence, and of patience at all."""
+
+    def __init__(self, stall_s: float, total_s: float) -> None:
+        self._began = time.monotonic()
+        self._total_s = total_s
+        self.restart(stall_s)
+
+    def restart(self, stall_s: float) -> None:
+        """There was a sign of life."""
+        self._stall_s = stall_s
+        self._stalled_at = time.monotonic() + stall_s
+
+    def extend(self, total_s: float) -> None:
+        """The whole may take so long."""
+        self._total_s = total_s
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the end of patience."""
+        return min(self._stalled_at, self._began + self._total_s) - time.monotonic()
+
+    @property
+    def message(self) -> str:
+        """Which of the two has ended."""
+        if self._stalled_at <= self._began + self._total_s:
+            return f"no byte was read and no packet decoded for {self._stall_s:.0f} s"
+        return f"decoding did not end within {self._total_s:.0f} s"
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:
+        raise BrokenPipeError("the process has no pipe")
+    return pipe
+
+
+def _environment() -> dict[str, str]:
+    """That of this process, with its import path, and one thread for each library: a file is decoded on one core."""
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    return {**os.environ, **threads, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
