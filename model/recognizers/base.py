@@ -29,6 +29,10 @@ class Recognizer(Protocol):
     def longest_segment_s(self) -> Seconds:
         """The longest utterance that the checkpoint was trained for; cutting keeps to it."""
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it computes on a GPU, so that its time is charged as such."""
+
     def describe(self) -> CheckpointInfo:
         """Which model this is."""
 

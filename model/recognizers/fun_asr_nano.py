@@ -44,11 +44,11 @@ class RecognizerSettings:
 
 
 @dataclass(frozen=True)
-class _Audio:
-    """The batch as the LLM and the aligner need it."""
+class _Heard:
+    """What the model made of a batch; the rest is text and arithmetic on the CPU."""
 
-    embeddings: list[torch.Tensor]  # per utterance (audio tokens, LLM hidden)
-    encoded: list[torch.Tensor]  # per utterance (frames, encoder hidden), 60 ms a frame
+    decoded: list[Decoded]
+    frame_scores: list[torch.Tensor] | None  # per utterance (frames, tokens + 1) of the CTC head; None: no head
 
 
 class FunAsrNanoRecognizer:
@@ -63,7 +63,7 @@ class FunAsrNanoRecognizer:
         self._device = pick_device(settings.device)
         self._audio_tokens = settings.audio_tokens or self._info.audio_tokens
         processor = load_processor(folder)
-        self._features, self._tokenizer = processor.feature_extractor, processor.tokenizer
+        self._extractor, self._tokenizer = processor.feature_extractor, processor.tokenizer
         self._model = load_model(folder, self._device)
         if self._device.type == "cpu" and self._model.num_parameters() < _SMALL_MODEL_PARAMETERS:
             # For all of the process: beside other busy processes a second thread made the demo model 10 times slower,
@@ -98,6 +98,11 @@ class FunAsrNanoRecognizer:
         """Whether the checkpoint has a trained head that can tell when each word was said."""
         return self._timer is not None
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the model computes on a GPU, so that its time is charged as such."""
+        return self._device.type == "cuda"
+
     def describe(self) -> CheckpointInfo:
         """Which model this is."""
         return self._info
@@ -117,14 +122,12 @@ class FunAsrNanoRecognizer:
             return []
         for utterance in utterances:
             self._check(utterance)
-        with self._lock, torch.inference_mode():
-            audio = self._encode_audio(utterances)
-            prompts = [
-                self._embed(utterance, rows) for utterance, rows in zip(utterances, audio.embeddings, strict=True)
-            ]
-            budgets = [self._budget(utterance) for utterance in utterances]
-            decoded = decode_greedily(self._model, prompts, budgets, self._end_ids)
-            return self._hypotheses(utterances, decoded, audio.encoded)
+        with torch.inference_mode():
+            # Features before and times after the lock: meanwhile the device works for another thread.
+            features = self._extract_features(utterances)
+            with self._lock:
+                heard = self._hear(utterances, features)
+            return self._hypotheses(utterances, heard)
 
     def _check(self, utterance: Utterance) -> None:
         """Refuse what the model cannot take, before anything is computed for its neighbours."""
@@ -138,19 +141,31 @@ class FunAsrNanoRecognizer:
         """The most tokens that this utterance may take."""
         return self._settings.base_tokens + round(self._settings.tokens_per_s * utterance.duration_s)
 
-    def _encode_audio(self, utterances: Sequence[Utterance]) -> _Audio:
-        """Samples to audio embeddings; each utterance's rows without the batch's padding."""
+    def _extract_features(self, utterances: Sequence[Utterance]) -> Any:
+        """`input_features` (utterances, frames, 560) float32 and `input_features_mask`, one frame per 60 ms."""
         waveforms = [utterance.samples.astype(np.float32) / _INT16_SCALE for utterance in utterances]
-        features = self._features(waveforms, sampling_rate=SAMPLE_RATE, padding=True, return_tensors="pt")
+        return self._extractor(waveforms, sampling_rate=SAMPLE_RATE, padding=True, return_tensors="pt")
+
+    def _hear(self, utterances: Sequence[Utterance], features: Any) -> _Heard:
+        """Everything that needs the device: encode, decode, score the frames."""
+        embeddings, encoded = self._encode_audio(features)
+        prompts = [self._embed(utterance, rows) for utterance, rows in zip(utterances, embeddings, strict=True)]
+        budgets = [self._budget(utterance) for utterance in utterances]
+        decoded = decode_greedily(self._model, prompts, budgets, self._end_ids)
+        verbatim = self._timer is not None and not all(utterance.itn for utterance in utterances)
+        return _Heard(decoded, self._timer.score_frames(encoded) if self._timer and verbatim else None)
+
+    def _encode_audio(self, features: Any) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Per utterance, unpadded: (audio tokens, LLM hidden) for the LLM, (frames, encoder hidden) for the times."""
         mask = features["input_features_mask"]
         frames = mask.sum(-1).tolist()
         outputs = self._model.get_audio_features(
             features["input_features"].to(self._device), mask.to(self._device), return_dict=True
         )
         rows = outputs.pooler_output.to(self._model.lm_head.weight.dtype).split(frames)
-        counts = [count_audio_tokens(n, self._audio_tokens) for n in frames]
+        counts = [count_audio_tokens(count, self._audio_tokens) for count in frames]
         embeddings = [row[:count] for row, count in zip(rows, counts, strict=True)]
-        return _Audio(embeddings, [hidden[:n] for hidden, n in zip(outputs.last_hidden_state, frames, strict=True)])
+        return embeddings, [row[:count] for row, count in zip(outputs.last_hidden_state, frames, strict=True)]
 
     def _embed(self, utterance: Utterance, audio: torch.Tensor) -> torch.Tensor:
         """The utterance's prompt as embeddings, with the audio in its place; (positions, LLM hidden)."""
@@ -167,38 +182,25 @@ class FunAsrNanoRecognizer:
         encoded = torch.tensor(ids, device=self._device)
         return encoded[:place], encoded[place + 1 :]
 
-    def _hypotheses(
-        self, utterances: Sequence[Utterance], decoded: Sequence[Decoded], encoded: Sequence[torch.Tensor]
-    ) -> list[Hypothesis]:
+    def _hypotheses(self, utterances: Sequence[Utterance], heard: _Heard) -> list[Hypothesis]:
         """Texts with their tokens, and the times of their words where there can be any."""
-        texts = [clean_text(self._tokenizer.decode(item.token_ids, skip_special_tokens=True)) for item in decoded]
-        words = self._words(utterances, texts, encoded)
+        texts = [clean_text(self._tokenizer.decode(item.token_ids, skip_special_tokens=True)) for item in heard.decoded]
+        words = [self._words(place, utterances[place], text, heard) for place, text in enumerate(texts)]
         return [
             Hypothesis(text, self._tokens(item), item.finish_reason, timed, "none" if timed is None else "ctc")
-            for text, item, timed in zip(texts, decoded, words, strict=True)
+            for text, item, timed in zip(texts, heard.decoded, words, strict=True)
         ]
+
+    def _words(self, place: int, utterance: Utterance, text: str, heard: _Heard) -> tuple[Word, ...] | None:
+        """Times of one verbatim text's words; None where there can be none."""
+        if self._timer is None or heard.frame_scores is None or utterance.itn or not text:
+            return None
+        return self._timer.time_words(heard.frame_scores[place], text, utterance.duration_s)
 
     def _tokens(self, decoded: Decoded) -> tuple[Token, ...]:
         """The tokens as text with their log-probabilities."""
         pairs = zip(decoded.token_ids, decoded.logprobs, strict=True)
         return tuple(Token(self._token_text(token_id), logprob) for token_id, logprob in pairs)
-
-    def _words(
-        self, utterances: Sequence[Utterance], texts: Sequence[str], encoded: Sequence[torch.Tensor]
-    ) -> list[tuple[Word, ...] | None]:
-        """Times for the words of every verbatim text; None where there are none."""
-        words: list[tuple[Word, ...] | None] = [None] * len(texts)
-        if self._timer is None:
-            return words
-        verbatim = [place for place, utterance in enumerate(utterances) if texts[place] and not utterance.itn]
-        timed = self._timer.time_words(
-            [encoded[place] for place in verbatim],
-            [texts[place] for place in verbatim],
-            [utterances[place].duration_s for place in verbatim],
-        )
-        for place, item in zip(verbatim, timed, strict=True):
-            words[place] = item
-        return words
 
 
 def pick_device(wanted: str) -> torch.device:

@@ -6,9 +6,11 @@ from typing import Any
 
 import torch
 
+from funasr_beam.model.alignment import align_words
 from funasr_beam.model.ctc_head import CONFIG_NAME, WEIGHTS_NAME, CtcHead, CtcHeadError, load_ctc_head
 from funasr_beam.model.errors import RunError
 from funasr_beam.model.records import Seconds, Word
+from funasr_beam.model.text import WordSpan, word_spans
 
 
 class WordTimer:
@@ -38,49 +40,49 @@ class WordTimer:
         usable = head is not None and head.config.tokenizer == "own"
         return cls(head, tokenizer) if head is not None and usable else None
 
-    def time_words(
-        self, encoded: Sequence[torch.Tensor], texts: Sequence[str], durations_s: Sequence[Seconds]
-    ) -> list[tuple[Word, ...] | None]:
-        """Times relative to each utterance; None where its text cannot be aligned with its sound.
+    def score_frames(self, encoded: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """The head's log-probabilities on the CPU, (frames, tokens + 1) float32 per utterance.
 
         Args:
-            encoded: per utterance the encoder's output, (frames, hidden), without padding.
-            texts: what was recognised, verbatim.
-            durations_s: lengths of the utterances; no word ends later.
+            encoded: per utterance the encoder's output without padding, (frames, hidden).
         """
-        if not encoded:
-            return []
         hidden = torch.nn.utils.rnn.pad_sequence(list(encoded), batch_first=True)
         frames = torch.tensor([len(item) for item in encoded], device=hidden.device)
-        mask = torch.arange(hidden.shape[1], device=hidden.device)[None, :] < frames[:, None]
+        mask = (torch.arange(hidden.shape[1], device=hidden.device)[None, :] < frames[:, None]).long()
         log_probs = self._head(hidden, mask).float().cpu()
-        rows = [scores[: len(item)] for scores, item in zip(log_probs, encoded, strict=True)]
-        return [self._time(row, text, end) for row, text, end in zip(rows, texts, durations_s, strict=True)]
+        return [scores[: len(item)] for scores, item in zip(log_probs, encoded, strict=True)]
 
-    def _time(self, log_probs: torch.Tensor, text: str, duration_s: Seconds) -> tuple[Word, ...] | None:
-        """Align one text; log_probs (frames, tokens + 1)."""
-        from funasr_beam.model.alignment import align_words, split_words
+    def time_words(self, log_probs: torch.Tensor, text: str, duration_s: Seconds) -> tuple[Word, ...] | None:
+        """Times of a text's words, relative to its utterance; None where text and sound cannot be aligned.
 
-        words = split_words(text)
+        Args:
+            log_probs: (frames, tokens + 1), of `score_frames`.
+            text: what was recognised, verbatim.
+            duration_s: length of the utterance; no word ends later.
+        """
+        words = word_spans(text)
         tokens = self._tokens_of(text, words)
-        if not words or not all(tokens):
-            return None
         config = self._head.config
+        if not tokens or max(map(max, tokens)) >= config.vocab_size:
+            return None
         times = align_words(log_probs, tokens, config.blank_id, config.frame_s, config.offset_s, duration_s)
         if times is None:
             return None
         return tuple(
-            Word(word, time.start_s, time.end_s, time.confidence) for word, time in zip(words, times, strict=True)
+            Word(word.text, time.start_s, time.end_s, time.confidence) for word, time in zip(words, times, strict=True)
         )
 
-    def _tokens_of(self, text: str, words: Sequence[str]) -> list[list[int]]:
-        """The token ids of each word, cut out of the whole text's tokens: the head was trained on whole texts."""
+    def _tokens_of(self, text: str, words: Sequence[WordSpan]) -> list[list[int]]:
+        """The token ids of each word, cut out of the whole text's tokens, as the head was trained on whole texts.
+
+        Empty where a word has no token of its own: a token that spans two words says nothing about where they meet.
+        """
         encoding = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        tokens: list[list[int]] = []
-        end = 0
-        for word in words:
-            start = text.index(word, end)
-            end = start + len(word)
-            spans = zip(encoding["input_ids"], encoding["offset_mapping"], strict=True)
-            tokens.append([token for token, (first, last) in spans if first < end and last > start])
-        return tokens
+        owned: list[list[int]] = [[] for _ in words]
+        for token, (first, last) in zip(encoding["input_ids"], encoding["offset_mapping"], strict=True):
+            owners = [place for place, word in enumerate(words) if first < word.end and last > word.start]
+            if len(owners) > 1:
+                return []
+            if owners:
+                owned[owners[0]].append(token)
+        return owned if all(owned) else []

@@ -14,8 +14,8 @@ def loaded(tiny_checkpoint):
     recognizer = FunAsrNanoRecognizer.load(resolve(str(tiny_checkpoint)), RecognizerSettings(device="cpu"))
     utterances = mixed_utterances(12)
     with torch.inference_mode():
-        audio = recognizer._encode_audio(utterances)
-        prompts = [recognizer._embed(item, rows) for item, rows in zip(utterances, audio.embeddings, strict=True)]
+        audio, _ = recognizer._encode_audio(recognizer._extract_features(utterances))
+        prompts = [recognizer._embed(item, rows) for item, rows in zip(utterances, audio, strict=True)]
     return recognizer._model, prompts, recognizer._end_ids
 
 
