@@ -19,6 +19,7 @@ class DefectiveRecognizer:
     """Writes each utterance's first sample, and fails on batches that hold a poisoned one or too many."""
 
     longest_segment_s = 30.0
+    on_gpu = False
 
     def __init__(self, errors=None, most=1000):
         self.errors, self.most, self.sizes = errors or {}, most, []
