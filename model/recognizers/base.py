@@ -33,10 +33,6 @@ class Recognizer(Protocol):
     def on_gpu(self) -> bool:
         """Whether it computes on a GPU, so that its time is charged as such."""
 
-    @property
-    def on_gpu(self) -> bool:
-        """Whether its seconds are a GPU's."""
-
     def describe(self) -> CheckpointInfo:
         """Which model this is."""
 

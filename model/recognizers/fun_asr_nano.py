@@ -94,11 +94,6 @@ class FunAsrNanoRecognizer:
         return self._info.longest_segment_s
 
     @property
-    def on_gpu(self) -> bool:
-        """Whether the model computes on a GPU."""
-        return self._device.type == "cuda"
-
-    @property
     def has_word_times(self) -> bool:
         """Whether the checkpoint has a trained head that can tell when each word was said."""
         return self._timer is not None
