@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.fs
 import pyarrow.parquet as pq
+
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.errors import RunError
 from funasr_beam.model.metrics import RunMetrics

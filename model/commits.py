@@ -9,10 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter
+
 from funasr_beam.model.records import Seconds
 from funasr_beam.model.results import SpanResult, UnitResult
 from funasr_beam.model.storage import Folder
-from pydantic import TypeAdapter
 
 _SCHEMA = pa.schema(
     [("span_id", pa.string()), ("recording_id", pa.string()), ("failed", pa.bool_()), ("payload", pa.string())]

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from funasr_beam.model.audio.decode import DecodedRange
-from funasr_beam.model.audio.layout import ChannelEvidence, measure_channels
+
+from funasr_beam.model.audio.decode import DecodedRange, TimeRange
+from funasr_beam.model.audio.layout import ChannelEvidence, ChannelLayout, channel_evidence
 from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.audio.sandbox import Decoder
 from funasr_beam.model.audio.source import MediaSource
@@ -89,12 +90,12 @@ class FrontEnd:
     def _prepare(self, stretch: Sequence[Span]) -> Iterator[SpanAudio]:
         """Decode neighbouring spans of one recording in one go, with a window beyond each inner border."""
         first, last, window_s = stretch[0], stretch[-1], self._config.border_window_s
-        start_s = max(first.start_s - window_s, 0.0)
-        end_s = last.end_s + window_s if last.end_s is not None else None
+        wanted = TimeRange(
+            max(first.start_s - window_s, 0.0), last.end_s + window_s if last.end_s is not None else None
+        )
         began = time.perf_counter()
         try:
-            source = MediaSource(first.recording.uri)
-            decoded = self._decoder.decode(source, first.media, start_s, end_s)
+            decoded = self._decoder.decode_range(MediaSource(first.recording.uri), wanted)
         except RecordingError as error:
             yield from (_failed(span, error) for span in stretch)
             return
@@ -104,40 +105,41 @@ class FrontEnd:
 
     def _cut_stretch(self, stretch: Sequence[Span], decoded: DecodedRange) -> Iterator[SpanAudio]:
         borders = [self._border(decoded, span.start_s) for span in stretch]
-        last_end_s = stretch[-1].end_s
-        borders.append(decoded.end_s if last_end_s is None else self._border(decoded, last_end_s))
+        borders.append(self._border(decoded, stretch[-1].end_s))
         for span, start_s, end_s in zip(stretch, borders, borders[1:], strict=False):
-            yield self._cut_span(span, decoded, start_s, end_s)
+            yield self._cut_span(span, decoded, start_s, max(start_s, end_s))
 
-    def _border(self, decoded: DecodedRange, nominal_s: Seconds) -> Seconds:
+    def _border(self, decoded: DecodedRange, nominal_s: Seconds | None) -> Seconds:
         """Where both neighbours of a nominal border agree to cut; the recording's own start and end stay."""
-        window_s = self._config.border_window_s
+        audio_end_s = decoded.start_s + decoded.samples.shape[1] / SAMPLE_RATE
+        if nominal_s is None:
+            return audio_end_s
         if nominal_s <= 0:
             return 0.0
-        from_s, to_s = nominal_s - window_s, nominal_s + window_s
-        if decoded.end_s < to_s:  # the recording is over before the window is: the next span has nothing
-            return decoded.end_s
-        return settle_border(_slice(decoded, from_s, to_s), from_s, nominal_s)
+        window_s = self._config.border_window_s
+        from_s = nominal_s - window_s
+        settled_s = settle_border(_slice(decoded, from_s, nominal_s + window_s), from_s, nominal_s)
+        return min(settled_s, max(audio_end_s, from_s))
 
     def _cut_span(self, span: Span, decoded: DecodedRange, start_s: Seconds, end_s: Seconds) -> SpanAudio:
         began = time.perf_counter()
         samples = _slice(decoded, start_s, end_s)
-        layout = measure_channels(samples)
+        layout = channel_evidence(samples)
         segments: list[Segment] = []
         speech: list[SpeechInterval] = []
-        for channel in range(1 if layout.is_dual_mono else len(samples)):
+        for channel in range(1 if layout.layout is ChannelLayout.DUAL_MONO else len(samples)):
             found, cut = self._cut_channel(samples[channel], channel, start_s)
             speech += found
             segments += cut
         return SpanAudio(
             span,
-            decoded.media,
+            replace(decoded.summary.media, duration_s=span.media.duration_s),
             start_s,
             end_s,
             tuple(segments),
             tuple(speech),
             layout,
-            decoded.notes_between(start_s, end_s),
+            tuple(Failure("decode", note.cause, note.message) for note in decoded.summary.notes),
             seconds=StageSeconds(vad_s=time.perf_counter() - began),
         )
 

@@ -136,7 +136,12 @@ def _list_one(text: str, defaults: RecognitionOptions) -> Iterator[Listed]:
 
 def _list_glob(fs: Any, pattern: str, text: str, defaults: RecognitionOptions) -> Iterator[Listed]:
     found = fs.glob(pattern, detail=True)
-    files = {path: info for path, info in found.items() if info["type"] != "directory"}
+    shows_hidden = pattern.rsplit("/", 1)[-1].startswith(".")
+    files = {
+        path: info
+        for path, info in found.items()
+        if info["type"] != "directory" and (shows_hidden or not path.rsplit("/", 1)[-1].startswith("."))
+    }
     if not files:
         raise NothingThere(f"{text}: matches no file")
     for path in sorted(files):

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from funasr_beam.model.audio.layout import ChannelEvidence
+from funasr_beam.model.audio.layout import recording_layout
 from funasr_beam.model.errors import Cause
 from funasr_beam.model.planning import PlannedRecording
 from funasr_beam.model.records import Failure, MediaInfo, Seconds
 from funasr_beam.model.results import SegmentResult, SpanResult, StageSeconds
-from funasr_beam.model.text import join_texts
+from funasr_beam.model.text import is_cjk
 
 STATUSES = ("ok", "partial", "no_speech", "failed", "skipped")
 GOOD_STATUSES = frozenset({"ok", "partial", "no_speech"})
@@ -32,7 +32,7 @@ class Outcome:
     @property
     def text(self) -> str:
         """The transcript: all segments' text in order of time."""
-        return join_texts([segment.text for segment in self.segments])
+        return _join([segment.text for segment in self.segments if segment.text])
 
     @property
     def media(self) -> MediaInfo | None:
@@ -42,7 +42,7 @@ class Outcome:
     @property
     def duration_s(self) -> Seconds:
         """Audio on the clock that was decoded."""
-        return max((span.end_s for span in self.spans if span.failure is None), default=0.0)
+        return max((span.end_s for span in self.spans if span.failure is None and span.duration_s > 0), default=0.0)
 
     @property
     def speech_s(self) -> Seconds:
@@ -51,9 +51,9 @@ class Outcome:
 
     @property
     def layout(self) -> str | None:
-        """How the channels relate: mono, stereo or dual_mono (multichannel above two)."""
+        """How the channels relate: mono, stereo or dual_mono."""
         evidence = [span.layout for span in self.spans if span.layout is not None]
-        return ChannelEvidence.merge(evidence).layout if evidence else None
+        return str(recording_layout(evidence)) if evidence else None
 
     @property
     def seconds(self) -> StageSeconds:
@@ -81,10 +81,28 @@ def judge(planned: PlannedRecording, spans: Sequence[SpanResult]) -> Outcome:
     segments = [segment for span in kept for segment in span.segments]
     if segments and all(segment.failure for segment in segments):
         return Outcome(planned, "failed", losses[0], kept)
-    losses += [note for span in kept for note in span.notes]
-    if losses:
-        return Outcome(planned, "partial", _summary(losses), kept)
+    notes = _notes(kept)
+    if losses or notes:
+        return Outcome(planned, "partial", _summary([*losses, *notes]), kept)
     return Outcome(planned, "ok" if segments else "no_speech", None, kept)
+
+
+def _join(texts: Sequence[str]) -> str:
+    """Texts of segments as one text; no space between Chinese or Japanese characters."""
+    joined = ""
+    for text in texts:
+        glued = not joined or (is_cjk(joined[-1]) and is_cjk(text))
+        joined += text if glued else f" {text}"
+    return joined
+
+
+def _notes(spans: Sequence[SpanResult]) -> list[Failure]:
+    """Damage by kind. How often it was met depends on how spans were packed into units, so that is not told."""
+    causes = sorted({note.cause for span in spans for note in span.notes}, key=list(Cause).index)
+    decoded_s = max((span.end_s for span in spans), default=0.0)
+    declared_s = spans[0].media.duration_s
+    of = f" of {declared_s:.1f} s declared" if declared_s is not None else ""
+    return [Failure("decode", cause, f"{cause.sentence} {decoded_s:.1f} s decoded{of}.") for cause in causes]
 
 
 def _too_short(spans: Sequence[SpanResult]) -> Failure | None:
@@ -100,7 +118,7 @@ def _lost_segments(spans: Sequence[SpanResult]) -> list[Failure]:
 
 
 def _summary(losses: Sequence[Failure]) -> Failure:
-    """The first loss speaks for all; the message says how many there are."""
+    """The first loss speaks for all; the message says how many more there are."""
     first = losses[0]
-    more = f" (and {len(losses) - 1} more of such)" if len(losses) > 1 else ""
+    more = f" (and {len(losses) - 1} more)" if len(losses) > 1 else ""
     return Failure(first.stage, first.cause, first.message + more)

@@ -4,59 +4,7 @@ import pyarrow as pa
 
 SCHEMA_VERSION = 1
 
-_STRING_MAP = pa.map_(pa.string(), pa.string())
-
-RECORDINGS = pa.schema(
-    [
-        ("recording_id", pa.string()),
-        ("uri", pa.string()),
-        ("fingerprint", pa.string()),
-        ("size_bytes", pa.int64()),
-        ("status", pa.string()),
-        ("error_code", pa.string()),
-        ("error_detail", pa.string()),
-        ("attempts", pa.int32()),
-        ("container", pa.string()),
-        ("codec", pa.string()),
-        ("sample_rate", pa.int32()),
-        ("num_channels", pa.int32()),
-        ("channel_layout", pa.string()),
-        ("duration", pa.float64()),
-        ("duration_header", pa.float64()),
-        ("speech_duration", pa.float64()),
-        ("language", pa.string()),
-        ("text", pa.string()),
-        ("num_segments", pa.int32()),
-        ("num_words", pa.int32()),
-        ("flags", pa.list_(pa.string())),
-        (
-            "missing",
-            pa.list_(
-                pa.struct(
-                    [
-                        ("channel", pa.int32()),
-                        ("start", pa.float64()),
-                        ("end", pa.float64()),
-                        ("error_code", pa.string()),
-                    ]
-                )
-            ),
-        ),
-        ("reference", pa.string()),
-        ("model_id", pa.string()),
-        ("model_sha256", pa.string()),
-        ("config_hash", pa.string()),
-        ("pipeline_version", pa.string()),
-        ("vad_version", pa.string()),
-        ("itn_version", pa.string()),
-        ("run_id", pa.string()),
-        ("cpu_s", pa.float64()),
-        ("gpu_s", pa.float64()),
-        ("processed_at", pa.timestamp("us", tz="UTC")),
-        ("metadata", _STRING_MAP),
-        ("schema_version", pa.int32()),
-    ]
-)
+_GAP = pa.struct([("channel", pa.int32()), ("start", pa.float64()), ("end", pa.float64()), ("error_code", pa.string())])
 
 WORD = pa.struct(
     [
@@ -69,46 +17,88 @@ WORD = pa.struct(
     ]
 )
 
-SEGMENTS = pa.schema(
-    [
-        ("segment_id", pa.string()),
-        ("recording_id", pa.string()),
-        ("channel", pa.int32()),
-        ("start", pa.float64()),
-        ("end", pa.float64()),
-        ("text", pa.string()),
-        ("text_raw", pa.string()),
-        ("language", pa.string()),
-        ("speaker", pa.string()),
-        ("avg_logprob", pa.float64()),
-        ("confidence", pa.float64()),
-        ("finish_reason", pa.string()),
-        ("num_tokens", pa.int32()),
-        ("chars_per_s", pa.float64()),
-        ("flags", pa.list_(pa.string())),
-        ("timestamp_source", pa.string()),
-        ("snr_db", pa.float64()),
-        ("error_code", pa.string()),
-        ("reference", pa.string()),
-        ("wer", pa.float64()),
-        ("cer", pa.float64()),
-        ("words", pa.list_(WORD)),
-        ("attempt", pa.int32()),
-        ("run_id", pa.string()),
-    ]
-)
+_COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
+    "recordings": [
+        ("recording_id", pa.string(), "Hash of uri and fingerprint, or the manifest's id."),
+        ("uri", pa.string(), "Where the recording is."),
+        ("fingerprint", pa.string(), "The storage's ETag, or size and modification time."),
+        ("size_bytes", pa.int64(), "Size of the file."),
+        ("status", pa.string(), "ok, partial, no_speech, failed or skipped."),
+        ("error_code", pa.string(), "Cause of failed, partial or skipped; see causes.md."),
+        ("error_detail", pa.string(), "What happened, in words."),
+        ("attempts", pa.int32(), "How often the recording was tried."),
+        ("container", pa.string(), "Container format."),
+        ("codec", pa.string(), "Audio codec."),
+        ("sample_rate", pa.int32(), "Sample rate of the file (Hz)."),
+        ("num_channels", pa.int32(), "Channels of the file."),
+        ("channel_layout", pa.string(), "mono, stereo (channels differ), dual_mono (all channels the same)."),
+        ("duration", pa.float64(), "Audio that was decoded."),
+        ("duration_header", pa.float64(), "Duration as the container declares it."),
+        ("speech_duration", pa.float64(), "Raw speech, summed over the channels."),
+        ("language", pa.string(), "Language as told."),
+        (
+            "text",
+            pa.string(),
+            "The transcript, by time over all channels; null where there is none because of a failure.",
+        ),
+        ("num_segments", pa.int32(), "Rows in segments."),
+        ("num_words", pa.int32(), "Words that have a time."),
+        ("flags", pa.list_(pa.string()), "All flags of its segments."),
+        ("missing", pa.list_(_GAP), "Stretches without a transcript, with the cause."),
+        ("reference", pa.string(), "Reference text of the manifest."),
+        ("model_id", pa.string(), "The model."),
+        ("model_sha256", pa.string(), "Checksum of its weights."),
+        ("config_hash", pa.string(), "Hash of all settings that can change the text."),
+        ("pipeline_version", pa.string(), "Version of funasr-beam."),
+        ("vad_version", pa.string(), "Version of the voice activity detector."),
+        ("itn_version", pa.string(), "Version of the ITN rules."),
+        ("run_id", pa.string(), "The run that wrote the row."),
+        ("cpu_s", pa.float64(), "Seconds of work: decoding, VAD, recognition, text."),
+        ("gpu_s", pa.float64(), "Seconds of the GPU."),
+        ("processed_at", pa.timestamp("us", tz="UTC"), "When the row was written."),
+        ("metadata", pa.map_(pa.string(), pa.string()), "All other columns of the manifest."),
+        ("schema_version", pa.int32(), "Version of this schema."),
+    ],
+    "segments": [
+        ("segment_id", pa.string(), "Recording, channel and start in milliseconds."),
+        ("recording_id", pa.string(), "The recording."),
+        ("channel", pa.int32(), "Channel of the file, from 0."),
+        ("start", pa.float64(), "Start of the segment."),
+        ("end", pa.float64(), "End of the segment."),
+        ("text", pa.string(), "The final text; null where recognition failed."),
+        ("text_raw", pa.string(), "The text as the model said it."),
+        ("language", pa.string(), "Language as told."),
+        ("speaker", pa.string(), "Not filled yet."),
+        ("avg_logprob", pa.float64(), "Mean log-probability of the tokens."),
+        ("confidence", pa.float64(), "exp(avg_logprob), 0 to 1."),
+        ("finish_reason", pa.string(), "stop, or length where the token budget ended it."),
+        ("num_tokens", pa.int32(), "Tokens that the model wrote."),
+        ("chars_per_s", pa.float64(), "Characters of text_raw for each second."),
+        ("flags", pa.list_(pa.string()), "token_limit: the budget ended it; no_text: speech without text."),
+        ("timestamp_source", pa.string(), "Where the word times come from: ctc or none."),
+        ("snr_db", pa.float64(), "Signal-to-noise ratio, estimated from speech and pauses."),
+        ("error_code", pa.string(), "Why there is no text."),
+        ("reference", pa.string(), "Not filled yet."),
+        ("wer", pa.float64(), "Not filled yet."),
+        ("cer", pa.float64(), "Not filled yet."),
+        ("words", pa.list_(WORD), "Words with times; raw_start and raw_end: span in the words of text_raw."),
+        ("attempt", pa.int32(), "Which try made the row."),
+        ("run_id", pa.string(), "The run that wrote the row."),
+    ],
+    "speech": [
+        ("recording_id", pa.string(), "The recording."),
+        ("channel", pa.int32(), "Channel of the file, from 0."),
+        ("start", pa.float64(), "Start of raw speech, before merging and padding."),
+        ("end", pa.float64(), "End of raw speech."),
+        ("run_id", pa.string(), "The run that wrote the row."),
+    ],
+}
 
-SPEECH = pa.schema(
-    [
-        ("recording_id", pa.string()),
-        ("channel", pa.int32()),
-        ("start", pa.float64()),
-        ("end", pa.float64()),
-        ("run_id", pa.string()),
-    ]
-)
+TABLES = {table: pa.schema([(name, kind) for name, kind, _ in columns]) for table, columns in _COLUMNS.items()}
+"""Schema of each table by its name."""
 
-TABLES = {"recordings": RECORDINGS, "segments": SEGMENTS, "speech": SPEECH}
+DESCRIPTIONS = {table: {name: text for name, _, text in columns} for table, columns in _COLUMNS.items()}
+"""What each column of a table means."""
 
 RUN_COLUMNS = frozenset({"run_id", "attempts", "attempt", "cpu_s", "gpu_s", "processed_at"})
 """Columns that name the run or its cost; two runs over the same input differ in no other."""

@@ -1,13 +1,13 @@
-"""From segments of audio to committed text: recognise a whole unit, normalise, and put times on the recording's clock."""
+"""From segments of audio to committed text: recognise a unit, normalise, put times on the recording's clock."""
 
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Literal
 
-from funasr_beam.model.batching import BatchLimits, make_batches, padded_s, recognize_all
+from funasr_beam.model.batching import BatchLimits, make_batches, padding_waste, recognize_all
 from funasr_beam.model.checkpoint import AudioTokens, resolve
 from funasr_beam.model.front_end import SpanAudio, UnitAudio
 from funasr_beam.model.itn import FinalWord, InverseTextNormalizer
@@ -26,7 +26,7 @@ class TranscriberConfig:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     audio_tokens: AudioTokens | None = None  # None: as the checkpoint says
     itn: Itn = "rules"
-    limits: BatchLimits = BatchLimits()
+    limits: BatchLimits = field(default_factory=BatchLimits)
 
 
 def load_transcriber(config: TranscriberConfig) -> "UnitTranscriber":
@@ -72,7 +72,7 @@ class UnitTranscriber:
     def _padded_s(self, utterances: Sequence[Utterance]) -> Seconds:
         durations = [utterance.duration_s for utterance in utterances]
         batches = make_batches(durations, self._limits.max_padded_s, self._limits.max_items)
-        return padded_s(durations, batches)
+        return sum(durations) * (1 + padding_waste(durations, batches))
 
     def _finish_span(self, audio: SpanAudio, outcomes: Sequence[Hypothesis | Failure]) -> SpanResult:
         began = time.perf_counter()

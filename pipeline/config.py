@@ -9,11 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+
 from funasr_beam.model.errors import UsageError
 from funasr_beam.model.languages import language_code
 from funasr_beam.model.segmentation import SegmentationConfig
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow.parquet as pq
+
 from funasr_beam.model.outcomes import GOOD_STATUSES
 from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.run_folder import is_finished, list_runs, parts

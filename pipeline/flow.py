@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import apache_beam as beam
+
 from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.front_end import FrontEndConfig

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from funasr_beam.model.assembly import SpanIndex
 from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.audio.sandbox import Decoder

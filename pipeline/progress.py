@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.records import Seconds
 from funasr_beam.pipeline.plan import Plan
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 _LOG_EVERY_S = 60.0
 _log = logging.getLogger("funasr_beam")

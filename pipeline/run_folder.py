@@ -12,6 +12,7 @@ from typing import IO, Any
 
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
+
 from funasr_beam.model.errors import Cause, RunError
 from funasr_beam.model.outcomes import GOOD_STATUSES
 from funasr_beam.model.storage import Folder

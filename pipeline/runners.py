@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
+
 from funasr_beam.model.errors import RunError
 from funasr_beam.pipeline.config import RunnerConfig
 

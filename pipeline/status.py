@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import pyarrow.parquet as pq
+
 from funasr_beam.model.assembly import SpanIndex
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.errors import UsageError

@@ -1,9 +1,10 @@
 """What a run prints at its end."""
 
-from funasr_beam.model.errors import Cause
-from funasr_beam.pipeline.transcription import RunReport
 from rich.console import Console
 from rich.table import Table
+
+from funasr_beam.model.errors import Cause
+from funasr_beam.pipeline.transcription import RunReport
 
 _STYLES = {"failed": "red", "partial": "yellow"}
 

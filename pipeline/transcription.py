@@ -1,6 +1,8 @@
 """One run from inputs to published tables: plan, transcribe, assemble."""
 
+import logging
 import platform
+import re
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -9,12 +11,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import apache_beam as beam
+
 from funasr_beam.model.assembly import SpanIndex, assemble
 from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.batching import BatchLimits
 from funasr_beam.model.checkpoint import CheckpointInfo, describe, resolve
 from funasr_beam.model.commits import CommittedUnits
-from funasr_beam.model.errors import UsageError
+from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.front_end import FrontEndConfig
 from funasr_beam.model.itn import itn_version
 from funasr_beam.model.metrics import RunMetrics
@@ -40,6 +43,8 @@ from funasr_beam.pipeline.run_folder import (
 from funasr_beam.pipeline.runners import local_workers, make_runner
 
 _LOOK_EVERY_S = 0.5
+_TOLD = re.compile(r"funasr_beam\.model\.errors\.RunError: (.+?)(?: \[while running|$)", re.DOTALL)
+_log = logging.getLogger("funasr_beam")
 _NAMED_PACKAGES = ("apache-beam", "torch", "transformers", "torchaudio", "av", "silero-vad", "wetext", "pyarrow")
 
 
@@ -75,6 +80,7 @@ def transcribe(config: Config, display: Display) -> RunReport:
     key = text_hash(config, segmentation, checkpoint.sha256, tool_versions())
     with only_run(output):
         finished = finished_rows(output)
+        output.remove("_work/drafts")  # what a killed run had begun to write
         run = open_run(output, key)
         committed = CommittedUnits(output, key)
         index = SpanIndex(committed)
@@ -123,7 +129,7 @@ def _stage(
 ) -> flow.StageConfig:
     told = config.recognition
     return flow.StageConfig(
-        FrontEndConfig(segmentation, config.plan.border_window_s),
+        FrontEndConfig(segmentation, min(config.plan.border_window_s, config.plan.span_s / 4)),
         limits,
         TranscriberConfig(
             config.model,
@@ -148,7 +154,18 @@ def _transcribe_units(plan: Plan, stage: flow.StageConfig, display: Display, con
         work.join(_LOOK_EVERY_S)
         display.show(watch.look())
     if work.error is not None:
-        raise work.error
+        raise _run_error(work.error) from work.error
+
+
+def _run_error(error: BaseException) -> RunError:
+    """What stopped the pipeline, as a message; a bug keeps its traceback in the log."""
+    if isinstance(error, RunError):
+        return error
+    told = _TOLD.search(str(error))  # engines carry a worker's exception as text
+    if told is not None:
+        return RunError(told.group(1).strip())
+    _log.error("The pipeline failed", exc_info=error)
+    return RunError("the pipeline failed, see above; what is committed is kept: the same command goes on from there")
 
 
 class _PipelineThread(threading.Thread):

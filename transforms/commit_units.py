@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import apache_beam as beam
+
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.results import UnitResult
 

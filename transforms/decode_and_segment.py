@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import apache_beam as beam
+
 from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.front_end import FrontEnd, FrontEndConfig, UnitAudio

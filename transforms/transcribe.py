@@ -5,6 +5,7 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler, RunInference
+
 from funasr_beam.model.front_end import UnitAudio
 from funasr_beam.model.results import UnitResult
 from funasr_beam.model.transcripts import TranscriberConfig, UnitTranscriber, load_transcriber

@@ -1,0 +1,35 @@
+from funasr_beam.pipeline.comparison import compare_outputs
+from tests.pipeline.outputs import add_run, recording
+
+SEGMENT = {"segment_id": "s", "recording_id": "a-1", "text": "hello", "start": 0.5}
+
+
+def differences(left, right):
+    return [(d.table, d.key, d.detail) for d in compare_outputs(left, right)]
+
+
+def test_runs_cost_and_time_make_no_difference(tmp_path):
+    left = add_run(tmp_path / "a", "1", [recording(cpu_s=1.0, attempts=1)], [SEGMENT])
+    right = add_run(tmp_path / "b", "2", [recording(cpu_s=9.0, attempts=3)], [SEGMENT])
+    assert differences(left, right) == []
+
+
+def test_a_changed_word_is_shown_with_both_values(tmp_path):
+    left = add_run(tmp_path / "a", "1", [recording()], [SEGMENT])
+    right = add_run(tmp_path / "b", "1", [recording()], [{**SEGMENT, "text": "hullo"}])
+    assert differences(left, right) == [("segments", "s", 'text: "hello" | "hullo"')]
+
+
+def test_a_missing_row_is_named(tmp_path):
+    left = add_run(tmp_path / "a", "1", [recording(), recording("b")])
+    right = add_run(tmp_path / "b", "1", [recording()])
+    ((table, key, detail),) = differences(left, right)
+    assert (table, key) == ("recordings", "b-1")
+    assert "only in" in detail
+
+
+def test_only_current_rows_are_compared(tmp_path):
+    add_run(tmp_path / "a", "1", [recording(status="failed", error_code="decode_timeout")])
+    left = add_run(tmp_path / "a", "2", [recording()])
+    right = add_run(tmp_path / "b", "1", [recording()])
+    assert differences(left, right) == []

@@ -1,0 +1,81 @@
+import pytest
+
+from funasr_beam.model.errors import UsageError
+from funasr_beam.pipeline.config import Config, describe_keys, load_config
+
+REQUIRED = {"input": ("in",), "output": "out"}
+
+
+def problems_of(assignments=(), file=None, flags=REQUIRED):
+    with pytest.raises(UsageError) as caught:
+        load_config(file, list(assignments), flags)
+    return caught.value.problems
+
+
+def test_later_sources_win(tmp_path):
+    file = tmp_path / "run.toml"
+    file.write_text('model = "from-file"\n[plan]\nunit_s = 60\nspan_s = 30\n')
+    config = load_config(file, ["plan.unit_s=120"], REQUIRED | {"model": "demo"})
+    assert (config.plan.unit_s, config.plan.span_s, config.model) == (120, 30, "demo")
+
+
+def test_all_problems_are_told_at_once(tmp_path):
+    file = tmp_path / "run.toml"
+    file.write_text('input = ["x"]\nouput = "y"\n[batching]\nmax_items = 0\n')
+    problems = problems_of(file=file, flags={})
+    assert problems[0] == "output: is required"
+    assert any(p.startswith("ouput: unknown key; did you mean output? known: batching,") for p in problems)
+    assert any(p.startswith("batching.max_items = 0: ") for p in problems)
+
+
+def test_settings_that_contradict_each_other_are_named():
+    assert problems_of(["batching.max_padded_s=12"]) == ["batching.max_padded_s = 12: is under segmentation.max_s = 30"]
+    assert problems_of(["segmentation.target_s=31"]) == ["segmentation.target_s = 31: is over segmentation.max_s = 30"]
+
+
+@pytest.mark.parametrize(
+    ("assignment", "beginning"),
+    [
+        ("plan.unit_s", "--set plan.unit_s: is not KEY=VALUE"),
+        ("plan.unit_s=soon", 'plan.unit_s = "soon": '),
+        ("plan.unit=60", "plan.unit: unknown key; did you mean unit_s?"),
+        ("recognition.language=klingon", 'recognition.language = "klingon": unknown'),
+        ("recognition.itn=maybe", 'recognition.itn = "maybe": '),
+    ],
+)
+def test_a_wrong_setting_is_explained(assignment, beginning):
+    (problem,) = problems_of([assignment], flags=REQUIRED | {"model": "demo"})
+    assert problem.startswith(beginning)
+
+
+def test_a_value_is_no_section():
+    assert problems_of(["model=demo", "model.name=x"]) == ["model.name: model is a value, not a section"]
+
+
+def test_a_language_may_be_named_in_any_common_way():
+    for text in ("zh", "zh-CN", "Chinese", "中文"):
+        assert load_config(None, [f"recognition.language={text}"], REQUIRED).recognition.language == "zh"
+
+
+def test_a_broken_file_is_a_message(tmp_path):
+    file = tmp_path / "run.toml"
+    file.write_text("= 3")
+    assert "is not valid TOML" in problems_of(file=file)[0]
+    assert "there is no such file" in problems_of(file=tmp_path / "none.toml")[0]
+
+
+def test_every_key_is_described():
+    described = {key: sentence for key, _, _, sentence in describe_keys()}
+    assert {
+        "plan.unit_s",
+        "plan.span_s",
+        "segmentation.target_s",
+        "segmentation.max_s",
+        "batching.max_padded_s",
+    } <= set(described)
+    assert all(described.values())
+
+
+def test_the_configuration_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        Config(input=("a",), output="b").model = "demo"

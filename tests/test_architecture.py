@@ -1,0 +1,50 @@
+"""The house: who may import whom, and what is never imported at module level."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MAY_IMPORT = {
+    "model": {"model"},
+    "transforms": {"model", "transforms"},
+    "pipeline": {"model", "transforms", "pipeline"},
+}
+SOURCES = [path for folder in MAY_IMPORT for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def imports_of(nodes):
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_inward(path):
+    folder = path.relative_to(ROOT).parts[0]
+    inner = {
+        name.split(".")[1]
+        for name in imports_of(ast.walk(ast.parse(path.read_text())))
+        if name.startswith("funasr_beam.")
+    }
+    assert inner <= MAY_IMPORT[folder]
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.relative_to(ROOT).parts[0] == "model"], ids=str)
+def test_the_core_knows_no_beam(path):
+    names = list(imports_of(ast.walk(ast.parse(path.read_text()))))
+    assert not [name for name in names if name.split(".")[0] == "apache_beam"]
+
+
+def test_submitting_needs_neither_torch_nor_transformers():
+    code = (
+        "import sys, funasr_beam.pipeline.transcription, funasr_beam.pipeline.cli; "
+        "print([m for m in ('torch', 'transformers', 'torchaudio') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
