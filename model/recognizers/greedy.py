@@ -1,5 +1,6 @@
 """Greedy decoding of a batch of prompts of different lengths, each with a budget of its own."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,11 +107,13 @@ def _step(
     scores: torch.Tensor = model.lm_head(hidden).float()
     best, tokens = torch.max(scores, dim=-1)
     logprobs = best - scores.logsumexp(dim=-1)
-    if not bool(torch.isfinite(logprobs).all()):
+    # Both in one tensor: each copy from a GPU makes it wait.
+    token_ids, values = torch.stack([tokens.double(), logprobs.double()]).tolist()
+    if not all(map(math.isfinite, values)):
         raise RuntimeError("the language model gave scores that are no finite numbers")
-    for row, token_id, logprob in zip(batch.rows, tokens.tolist(), logprobs.tolist(), strict=True):
+    for row, token_id, logprob in zip(batch.rows, token_ids, values, strict=True):
         if row.finish_reason is None:
-            row.add(token_id, logprob, end_ids)
+            row.add(int(token_id), logprob, end_ids)
     return tokens
 
 

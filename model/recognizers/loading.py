@@ -45,9 +45,14 @@ def load_model(folder: Path, device: torch.device) -> Any:
     _check_complete(report, folder)
     check_attention(model)
     if device.type == "cuda":
-        model.model.language_model.to(torch.bfloat16)
-        model.lm_head.to(torch.bfloat16)
+        lower_llm_precision(model)
     return model.to(device).eval().requires_grad_(False)
+
+
+def lower_llm_precision(model: Any) -> None:
+    """Let the LLM compute in bfloat16; encoder and adaptor stay in float32, as upstream runs them."""
+    model.model.language_model.to(torch.bfloat16)
+    model.lm_head.to(torch.bfloat16)
 
 
 def check_attention(model: Any) -> None:

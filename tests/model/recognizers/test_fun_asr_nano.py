@@ -18,7 +18,7 @@ from funasr_beam.model.recognizers.fun_asr_nano import (
     count_audio_tokens,
     pick_device,
 )
-from funasr_beam.model.recognizers.loading import check_attention
+from funasr_beam.model.recognizers.loading import check_attention, lower_llm_precision
 from funasr_beam.model.records import RecognitionOptions
 from tests.audio_doubles import mixed_utterances, sound
 
@@ -216,6 +216,22 @@ def test_truncated_weights_are_a_readable_error(tiny_checkpoint, tmp_path):
     (folder / "model.safetensors").write_bytes(content[: len(content) // 2])
     with pytest.raises(RunError, match="cannot be loaded"):
         FunAsrNanoRecognizer.load(resolve(str(folder)), RecognizerSettings(device="cpu"))
+
+
+def test_weights_stored_in_float16_are_computed_in_float32(tiny_checkpoint, tmp_path, utterances):
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "half")
+    FunAsrNanoForConditionalGeneration.from_pretrained(folder).half().save_pretrained(folder)
+    half = FunAsrNanoRecognizer.load(resolve(str(folder)), RecognizerSettings(device="cpu"))
+    assert {parameter.dtype for parameter in half._model.parameters()} == {torch.float32}
+    assert len(half.recognize(utterances[:2])) == 2
+
+
+def test_the_llm_may_compute_in_bfloat16_beside_a_float32_encoder(tiny_checkpoint, utterances):
+    mixed = FunAsrNanoRecognizer.load(resolve(str(tiny_checkpoint)), RecognizerSettings(device="cpu"))
+    lower_llm_precision(mixed._model)
+    assert mixed._model.lm_head.weight is mixed._model.get_input_embeddings().weight
+    assert mixed._model.model.audio_tower.dtype == torch.float32
+    assert all(hypothesis.tokens for hypothesis in mixed.recognize(utterances[:4]))
 
 
 def test_a_gpu_that_is_not_there_is_a_readable_error(monkeypatch):
