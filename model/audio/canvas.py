@@ -2,15 +2,20 @@
 
 from fractions import Fraction
 
+import av.error
 import numpy as np
 import numpy.typing as npt
 import soxr
 from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
 
-from funasr_beam.model.audio.container import AudioShape
+from funasr_beam.model.audio.container import MAX_RATE_HZ, MIN_RATE_HZ, AudioShape
 
 FULL_SCALE = {"u1": 1 / 256, "i2": 1.0, "i4": 1 / 65_536, "i8": 2.0**-48, "f4": 32_768.0, "f8": 32_768.0}
 """What makes a sample of this type one in the range of int16."""
+
+UNSAFE_PLANES = 8
+"""From so many planes on PyAV 18.1 reads memory that is none of the frame's, and crashes: interleave them first."""
 
 MAX_SLACK_S = 0.02
 """A frame that is off by less than this follows the one before it: clocks jitter."""
@@ -42,7 +47,11 @@ class Canvas:
             zero_s: what the frame's clock shows at second 0 of the recording.
             fallback_s: where the frame begins if it does not say.
         """
-        samples = self._fit(frame)
+        try:
+            samples = self._fit(frame)
+        except (av.error.FFmpegError, ValueError):
+            self.flaws += 1  # of a shape that nothing can be made of: spoiled bytes
+            return
         length = samples.shape[1]
         begin = self._place(frame, zero_s, fallback_s, length)
         self._cursor = begin + length
@@ -71,7 +80,9 @@ class Canvas:
         samples = _planar(frame)
         if samples.shape[0] != self._shape.num_channels:
             samples = _same_channels(samples, self._shape.num_channels)
-        if frame.sample_rate != self._shape.sample_rate and frame.sample_rate > 0:
+        if frame.sample_rate != self._shape.sample_rate:
+            if not MIN_RATE_HZ <= frame.sample_rate <= MAX_RATE_HZ:
+                raise ValueError(f"a frame at {frame.sample_rate} Hz")
             samples = soxr.resample(samples.T, frame.sample_rate, self._shape.sample_rate).T
         return samples
 
@@ -89,8 +100,10 @@ class Canvas:
 
 
 def _planar(frame: AudioFrame) -> npt.NDArray[np.float32]:
-    samples = frame.to_ndarray()
     channels = frame.layout.nb_channels
+    if frame.format.is_planar and channels >= UNSAFE_PLANES:
+        frame = AudioResampler(frame.format.packed, frame.layout).resample(frame)[0]
+    samples = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, channels).T
     kind = samples.dtype.str[1:]

@@ -17,6 +17,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
 
+from funasr_beam.model.audio import ogg
 from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.audio.reference import HEAD_BYTES, has_index, is_iso_media, names_other_files, reference_kind
 from funasr_beam.model.audio.source import MediaFile
@@ -24,15 +25,15 @@ from funasr_beam.model.errors import Cause, RecordingError
 
 DEMUXERS = (
     "aa,aac,aax,ac3,ac4,aea,aiff,amr,amrnb,amrwb,apc,ape,asf,asf_o,au,avi,caf,codec2,"
-    "daud,dsf,dss,dts,dtshd,dv,eac3,f4v,flac,flv,gxf,h261,h263,h264,hca,hevc,iamf,iff,"
-    "ilbc,ircam,ivf,kux,live_flv,loas,lxf,m4v,matroska,mlp,mmf,mov,mp3,mpc,mpc8,mpeg,"
-    "mpegts,mpegvideo,mxf,nistsphere,nsv,nut,nuv,ogg,oma,osq,pmp,pva,pvf,qcp,qoa,rl2,rm,"
+    "daud,dsf,dss,dts,dtshd,dv,eac3,f4v,flac,flv,gxf,hca,iamf,iff,"
+    "ilbc,ircam,kux,live_flv,loas,lxf,matroska,mlp,mmf,mov,mp3,mpc,mpc8,mpeg,"
+    "mpegts,mxf,nistsphere,nsv,nut,nuv,ogg,oma,osq,pmp,pva,pvf,qcp,qoa,rl2,rm,"
     "rso,sbc,sds,shn,smjpeg,smk,sox,swf,tak,thp,truehd,tta,voc,vqf,w64,wav,wavarc,wsd,"
     "wtv,wv,wve,xwma"
 )
 """ffmpeg's names of what is read: containers of audio and video, none that can name another file or address."""
 
-SEEKABLE = frozenset({"flac", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "ogg"})
+SEEKABLE = frozenset({"flac", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
 SEEKABLE_PCM = frozenset({"wav", "w64", "aiff", "caf", "au"})
 """Containers whose time stamps are the same after a seek; all others are read from their beginning."""
 
@@ -97,6 +98,7 @@ class OpenAudio:
     first_s: Fraction  # the container's time of the first sample
     primed: list[Primed] = field(default_factory=list)
     errors_before: int = 0
+    is_chained: bool = False  # several Ogg streams one after another, each with a clock of its own
 
     @property
     def context(self) -> AudioCodecContext:
@@ -112,6 +114,8 @@ class OpenAudio:
     def can_seek(self) -> bool:
         """Whether a jump gives the same time stamps as reading on."""
         name, codec = self.container.format.name, self.context.name
+        if name == "ogg":
+            return not self.is_chained
         return name in SEEKABLE or (name in SEEKABLE_PCM and codec.startswith("pcm_"))
 
     def packets(self) -> Iterator[AudioPacket]:
@@ -138,8 +142,11 @@ def open_audio(file: MediaFile, limits: DecodeLimits) -> OpenAudio:
         recipe = DecoderRecipe.of(stream.codec_context)
         primed, frame, errors = _first_frame(file, container, stream)
         first_s = _time_of(frame, stream)
+        is_chained = container.format.name == "ogg" and ogg.is_chained(file)
         shape = _checked_shape(file, frame, limits)
-        return OpenAudio(file, container, stream, recipe, shape, _zero(container, first_s), first_s, primed, errors)
+        return OpenAudio(
+            file, container, stream, recipe, shape, _zero(container, first_s), first_s, primed, errors, is_chained
+        )
     except BaseException:
         container.close()
         raise
@@ -153,13 +160,17 @@ def open_container(file: MediaFile) -> InputContainer:
     """
     head = file.read_at(0, HEAD_BYTES)
     _refuse_references(file, head)
+    if is_iso_media(head) and not has_index(file):
+        raise RecordingError(
+            Cause.TRUNCATED, f"{file.uri}: has no whole index (moov), without which nothing can be found; copy it anew"
+        )
     file.seek(0)
     try:
         return _open(file)
     except av.error.MemoryError as error:
         raise out_of_memory(file) from error
     except (av.error.FFmpegError, UnicodeError) as error:
-        raise file.failure or _not_media(file, head, error) from error
+        raise file.failure or _not_media(file, error) from error
 
 
 def out_of_memory(file: MediaFile) -> RecordingError:
@@ -191,12 +202,7 @@ def _refuse_references(file: MediaFile, head: bytes) -> None:
         )
 
 
-def _not_media(file: MediaFile, head: bytes, error: Exception) -> RecordingError:
-    if is_iso_media(head) and not has_index(file):
-        return RecordingError(
-            Cause.TRUNCATED,
-            f"{file.uri}: ends before its index (moov), without which nothing can be found; copy it anew",
-        )
+def _not_media(file: MediaFile, error: Exception) -> RecordingError:
     reason = getattr(error, "strerror", None) or error
     return RecordingError(Cause.NOT_MEDIA, f"{file.uri}: is no audio or video that can be read ({reason})")
 

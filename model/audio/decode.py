@@ -225,8 +225,9 @@ class _Tally:
         return found / SAMPLE_RATE < due - max(0.25, 0.001 * declared_s) or is_cut_off(self._audio)
 
     def _truncated(self, declared_s: float | None) -> DecodeNote:
-        of = f" of {declared_s:.1f} s" if declared_s is not None else ""
-        return DecodeNote(Cause.TRUNCATED, f"the audio ends at {self.end / SAMPLE_RATE:.1f} s{of}; copy the file anew")
+        end_s = self.end / SAMPLE_RATE
+        of = f" of {declared_s:.1f} s" if declared_s is not None and declared_s > end_s + 0.1 else ""
+        return DecodeNote(Cause.TRUNCATED, f"the file breaks off at {end_s:.1f} s{of}; copy it anew")
 
     def _hole_s(self, window: _Window) -> float:
         grid = self._grid

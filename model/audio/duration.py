@@ -1,5 +1,6 @@
 """How long a recording is: what its header claims, whether that can be true, and what its packets say."""
 
+from funasr_beam.model.audio import ogg
 from funasr_beam.model.audio.container import OpenAudio
 from funasr_beam.model.audio.feed import Feed
 from funasr_beam.model.audio.source import MediaFile
@@ -27,7 +28,6 @@ INDEXED = EXACT | {
 MIN_BITS_PER_S = 50
 """No codec needs less: a header that claims more time than that does not tell the truth."""
 
-MAX_OGG_PAGE_BYTES = 65_307
 _UNKNOWN_SIZES = frozenset({0, 0x7FFFFFFF, 0x7FFFF000, 0x7FFFF024, 0x80000000, 0x80000024})
 
 
@@ -69,13 +69,15 @@ def is_cut_off(audio: OpenAudio) -> bool:
     """Whether the file ends inside a page or chunk that it has begun."""
     name = audio.container.format.name
     if name == "ogg":
-        return _ends_inside_ogg_page(audio.file)
+        return ogg.ends_inside_page(audio.file)
     return name in ("wav", "avi") and not _has_open_size(audio.file) and _riff_size(audio.file) > audio.file.size + 1
 
 
 def _claimed_duration_s(audio: OpenAudio) -> float | None:
     declared_s = declared_duration_s(audio)
     name = audio.container.format.name
+    if audio.is_chained:
+        return None  # the last page tells the time of the last stream alone
     if name == "mp3":
         return declared_s if _xing_bytes_are_there(audio.file) else None
     if declared_s is not None or name not in INDEXED:
@@ -122,17 +124,6 @@ def _has_open_size(file: MediaFile) -> bool:
 def _riff_size(file: MediaFile) -> int:
     head = file.read_at(0, 8)
     return int.from_bytes(head[4:8], "little") + 8 if head[:4] == b"RIFF" else 0
-
-
-def _ends_inside_ogg_page(file: MediaFile) -> bool:
-    start = max(0, file.size - MAX_OGG_PAGE_BYTES)
-    tail = file.read_at(start, file.size - start)
-    at = tail.rfind(b"OggS")
-    page = tail[at:]
-    if at < 0 or len(page) < 27:
-        return True
-    segments = page[27 : 27 + page[26]]
-    return 27 + page[26] + sum(segments) > len(page)
 
 
 def _first_mp3_frame(file: MediaFile) -> tuple[int, bytes]:

@@ -61,8 +61,8 @@ def is_iso_media(head: bytes) -> bool:
 
 
 def has_index(file: MediaFile) -> bool:
-    """Whether an ISO file has its `moov` box, without which no sample can be found."""
-    return any(kind == b"moov" for kind, _, _ in _boxes(file, 0, file.size))
+    """Whether an ISO file has the whole of its `moov` box, without which no sample can be found."""
+    return any(kind == b"moov" and end <= file.size for kind, _, end in _boxes(file, 0, file.size))
 
 
 def names_other_files(file: MediaFile) -> bool:
@@ -81,7 +81,7 @@ def _walk(file: MediaFile, start: int, end: int) -> Iterator[tuple[bytes, int, i
     for kind, body, stop in _boxes(file, start, end):
         yield kind, body, stop
         if kind in _CONTAINERS:
-            yield from _walk(file, body, stop)
+            yield from _walk(file, body, min(stop, end))
 
 
 def _boxes(file: MediaFile, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -95,7 +95,7 @@ def _boxes(file: MediaFile, start: int, end: int) -> Iterator[tuple[bytes, int, 
         stop = end if size == 0 else start + size
         if stop < body:
             return
-        yield kind, body, min(stop, end)
+        yield kind, body, stop
         start = stop
 
 
