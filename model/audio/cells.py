@@ -79,6 +79,7 @@ class CellReader:
         canvas = Canvas(self._audio.shape, start - grid.margin, grid.native_cell + 2 * grid.margin)
         self._feed.begin(self._warm_up_start_s(index + 1))
         bad, late = self._fill(canvas, index)
+        breaks = self._feed.take_errors()  # the demuxer gave up: what lies behind cannot be had
         canvas.settle()
         end = start + grid.native_cell
         covered = tuple((max(a, start), min(b, end)) for a, b in canvas.covered if a < end and b > start)
@@ -87,8 +88,8 @@ class CellReader:
             index,
             grid.resample(canvas.samples),
             covered,
-            bad,
-            late,
+            bad + breaks,
+            late + breaks,
             canvas.flaws,
             is_last=self._feed.ended and not reaches_past and not self._feed.reaches(end / grid.rate),
         )

@@ -34,7 +34,7 @@ class Feed:
 
     def __init__(self, audio: OpenAudio) -> None:
         self.ended = False
-        self.errors = 0
+        self._errors = 0
         self._audio = audio
         self._demux = self._from_start()
         self._waiting: deque[PlacedPacket] = deque()
@@ -91,6 +91,11 @@ class Feed:
         """Whether a packet that will be given out again begins at or after a time."""
         return any(placed.start_s >= time_s for placed in (*self._kept, *self._waiting))
 
+    def take_errors(self) -> int:
+        """How often the demuxer has given up since this was last asked."""
+        errors, self._errors = self._errors, 0
+        return errors
+
     def _demux_next(self) -> PlacedPacket | None:
         placed = None if self.ended else self._read()
         self.ended = placed is None
@@ -103,7 +108,7 @@ class Feed:
             # The demuxer gives up here: what follows in the file cannot be reached.
             if self._audio.file.failure is not None:
                 raise self._audio.file.failure from error
-            self.errors += 1
+            self._errors += 1
             return None
 
     def _from_start(self) -> Iterator[PlacedPacket]:

@@ -15,6 +15,7 @@ _NO_TIME = 2**64 - 1
 
 @dataclass(frozen=True)
 class _Page:
+    start: int
     serial: int
     is_first: bool  # of its stream; all streams that sound together begin at the beginning of the file
     granule: int  # time at its end, in ticks of the stream; _NO_TIME: no packet ends here
@@ -36,25 +37,25 @@ def is_chained(file: MediaFile) -> bool:
 
     Looks at a few places only; a short stream in the middle can be missed.
     """
-    opening = takewhile(lambda page: page.is_first, _pages(file.read_at(0, MAX_PAGE_BYTES)))
-    times = {page.serial: 0 for page in opening}
+    opening = takewhile(lambda page: page.is_first, _pages(file.read_at(0, MAX_PAGE_BYTES), 0))
+    times, seen = {page.serial: 0 for page in opening}, -1
     for look in range(1, LOOKS + 1):
         at = max(0, min(file.size * look // LOOKS, file.size - 2 * MAX_PAGE_BYTES))
-        pages = _pages(file.read_at(at, 2 * MAX_PAGE_BYTES))
-        for page in (page for page in pages if page.granule != _NO_TIME):
+        pages = _pages(file.read_at(at, 2 * MAX_PAGE_BYTES), at)
+        for page in (page for page in pages if page.start > seen and page.granule != _NO_TIME):
             if page.granule < times.get(page.serial, 2**64):
                 return True
-            times[page.serial] = page.granule
+            times[page.serial], seen = page.granule, page.start
     return False
 
 
-def _pages(data: bytes) -> list[_Page]:
+def _pages(data: bytes, start: int) -> list[_Page]:
     """The pages whose header is in these bytes; a false "OggS" inside a packet has no version 0 and is left out."""
     found, at = [], data.find(b"OggS")
     while 0 <= at <= len(data) - PAGE_HEADER_BYTES:
         if data[at + 4] == 0 and data[at + 5] < 8:
             granule = int.from_bytes(data[at + 6 : at + 14], "little")
             serial = int.from_bytes(data[at + 14 : at + 18], "little")
-            found.append(_Page(serial, bool(data[at + 5] & 2), granule))
+            found.append(_Page(start + at, serial, bool(data[at + 5] & 2), granule))
         at = data.find(b"OggS", at + 4)
     return found
