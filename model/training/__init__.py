@@ -1,0 +1,1 @@
+"""Training of Fun-ASR-Nano checkpoints: corpus, tokenizer, stages, export."""
