@@ -3,15 +3,13 @@
 import functools
 import hashlib
 import json
-import logging
 import re
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from funasr_beam.model.errors import RunError, UsageError
+from funasr_beam.model.hub import cached_snapshot, download_snapshot
 from funasr_beam.model.languages import LANGUAGE_NAMES
 
 AudioTokens = Literal["low", "all"]
@@ -22,16 +20,12 @@ HUB_IDS = {"fun-asr-nano": "FunAudioLLM/Fun-ASR-Nano-2512-hf"}
 
 _MLT = "fun-asr-mlt-nano"
 _MLT_HUB_ID = "FunAudioLLM/Fun-ASR-MLT-Nano-2512"
-_HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
+_HUB_ID = re.compile(r"([\w][\w.-]*/[\w][\w.-]*)(?:@([\w.-]+))?")
 _NANO_LANGUAGES = ("zh", "en", "ja")
 _LONGEST_SEGMENT_S = 30.0  # quality falls beyond it (FunASR PR 3420): passages drop at 60 s
 _DECLARATION = "funasr_beam.json"
 _CONFIGS = ("config.json", "tokenizer_config.json", "processor_config.json", "preprocessor_config.json")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-_WANTED_FILES = ["*.json", "*.safetensors", "*.txt"]
-_ANSWER_TIMEOUT_S = 5.0  # for the hub's first answer
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,6 +35,7 @@ class CheckpointRef:
     name: str  # as the user gave it
     hub_id: str | None  # None: the folder is all there is
     path: Path | None  # None: on the hub, or in its cache
+    revision: str | None = None  # commit, tag or branch of the hub; None: its main branch
 
 
 @dataclass(frozen=True)
@@ -59,7 +54,8 @@ def resolve(name_or_path: str) -> CheckpointRef:
     """The checkpoint that the user means, without touching the network or reading weights.
 
     Args:
-        name_or_path: "demo", "fun-asr-nano", "fun-asr-mlt-nano", an existing folder, or a hub id "owner/name".
+        name_or_path: "demo", "fun-asr-nano", "fun-asr-mlt-nano", an existing folder, or a hub id "owner/name",
+            with a commit, tag or branch of it as "owner/name@revision".
 
     Raises:
         UsageError: it is none of these.
@@ -72,12 +68,12 @@ def resolve(name_or_path: str) -> CheckpointRef:
     path = Path(name_or_path).expanduser()
     if name_or_path and path.is_dir():
         return CheckpointRef(name_or_path, None, path.resolve())
-    hub_id = HUB_IDS.get(name_or_path, name_or_path)
-    if not _HUB_ID.fullmatch(hub_id):
+    match = _HUB_ID.fullmatch(HUB_IDS.get(name_or_path, name_or_path))
+    if match is None:
         known = ", ".join([*HUB_IDS, _MLT, DEMO])
-        why = f"neither a known name ({known}) nor an existing folder nor a hub id (owner/name)"
+        why = f"neither a known name ({known}) nor an existing folder nor a hub id (owner/name or owner/name@revision)"
         raise UsageError("The model cannot be found:", [f'model = "{name_or_path}": {why}'])
-    return CheckpointRef(name_or_path, hub_id, None)
+    return CheckpointRef(name_or_path, match[1], None, match[2])
 
 
 @functools.lru_cache(maxsize=8)
@@ -89,9 +85,9 @@ def local_folder(ref: CheckpointRef) -> Path:
     """
     folder = ref.path
     if ref.hub_id is not None:
-        folder = _cached(ref.hub_id)
+        folder = cached_snapshot(ref.hub_id, ref.revision)
         if folder is None or folder_problems(folder):
-            folder = _download(ref, ref.hub_id)
+            folder = download_snapshot(ref.hub_id, ref.revision)
     problems = folder_problems(folder) if folder is not None else ["it is neither on a hub nor in a folder"]
     if folder is None or problems:
         raise RunError("\n  ".join([f'The model "{ref.name}" cannot be loaded:', *problems]))
@@ -153,55 +149,6 @@ def _unpublished(name: str) -> str:
     return (
         f'"{name}" is published only as a pickle (model.pt of {_MLT_HUB_ID}), which is never loaded here. '
         "Convert it to the transformers format (safetensors) and give the folder: --model FOLDER"
-    )
-
-
-def _cached(hub_id: str) -> Path | None:
-    """The snapshot in the hub's cache (HF_HOME); None when there is none."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(hub_id, allow_patterns=_WANTED_FILES, local_files_only=True))
-    except LocalEntryNotFoundError:
-        return None
-
-
-def _download(ref: CheckpointRef, hub_id: str) -> Path:
-    """Fetch the snapshot from the hub, or say how to get it without a network."""
-    from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.errors import HTTPError, XetDownloadError  # type: ignore[attr-defined]  # its client's, by any name
-
-    if constants.HF_HUB_OFFLINE:
-        raise RunError(_how_to_get(ref, "HF_HUB_OFFLINE is set"))
-    try:
-        _probe(f"{constants.ENDPOINT}/api/models/{hub_id}")
-        _log.info("Downloading %s from the Hugging Face hub", hub_id)
-        return Path(snapshot_download(hub_id, allow_patterns=_WANTED_FILES, etag_timeout=_ANSWER_TIMEOUT_S))
-    except (OSError, HTTPError, XetDownloadError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise RunError(_how_to_get(ref, f"{type(error).__name__}: {reason}")) from error
-
-
-def _probe(url: str) -> None:
-    """Raise OSError unless somebody answers soon: the hub's own client waits for minutes where packets vanish."""
-    if not url.startswith(("https://", "http://")):
-        raise OSError(f"{url} is no address of a hub")
-    request = urllib.request.Request(url, method="HEAD")
-    try:
-        urllib.request.urlopen(request, timeout=_ANSWER_TIMEOUT_S).close()
-    except urllib.error.HTTPError as error:
-        error.close()  # an answer; whether the model exists is for the hub's client to say
-
-
-def _how_to_get(ref: CheckpointRef, reason: str) -> str:
-    """What to do where the hub cannot be reached."""
-    folder = (ref.hub_id or ref.name).rpartition("/")[2]
-    return (
-        f'The model "{ref.name}" ({ref.hub_id}) is not on this machine and could not be downloaded ({reason}).\n'
-        f"  On a machine with network:  hf download {ref.hub_id} --local-dir {folder}\n"
-        f"  Copy the folder {folder} here, then run with:  --model /path/to/{folder}\n"
-        "  Meanwhile  --model demo  shows the whole pipeline with the tiny checkpoint that ships with it."
     )
 
 

@@ -1,0 +1,75 @@
+import shutil
+
+import pytest
+import torch
+from transformers import FunAsrNanoForConditionalGeneration
+
+from funasr_beam.model.checkpoint import resolve
+from funasr_beam.model.errors import RunError
+from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer, RecognizerSettings
+from funasr_beam.model.recognizers.loading import check_attention, load_model, lower_llm_precision
+from tests.audio_doubles import mixed_utterances
+
+
+@pytest.fixture(scope="module")
+def utterances():
+    return mixed_utterances(4)
+
+
+def test_without_an_attention_implementation_padding_leaks_and_loading_refuses_it(tiny_checkpoint):
+    careless = FunAsrNanoForConditionalGeneration.from_pretrained(tiny_checkpoint)
+    with pytest.raises(RunError, match="adaptor"):
+        check_attention(careless)
+    assert padding_leak(careless.eval()) > 1e-3
+    assert padding_leak(load_model(tiny_checkpoint, torch.device("cpu"))) < 1e-4
+
+
+def padding_leak(model):
+    """How far a short utterance's embeddings move when a longer one is beside it."""
+    torch.manual_seed(0)
+    features, mask = torch.randn(2, 60, 560), torch.ones(2, 60, dtype=torch.long)
+    mask[0, 20:] = 0
+    with torch.inference_mode():
+        together = model.get_audio_features(features, mask).pooler_output[:20]
+        single = model.get_audio_features(features[:1, :20], mask[:1, :20]).pooler_output
+    return (together - single).abs().max().item()
+
+
+def test_loading_says_nothing(tiny_checkpoint, capfd):
+    FunAsrNanoRecognizer.load(resolve(str(tiny_checkpoint)), RecognizerSettings(device="cpu"))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_weights_with_a_hole_are_refused_instead_of_being_random(tiny_checkpoint, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "hole")
+    weights = load_file(folder / "model.safetensors")
+    weights.pop("model.multi_modal_projector.linear_1.weight")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(RunError, match=r"multi_modal_projector\.linear_1\.weight"):
+        FunAsrNanoRecognizer.load(resolve(str(folder)), RecognizerSettings(device="cpu"))
+
+
+def test_truncated_weights_are_a_readable_error(tiny_checkpoint, tmp_path):
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "cut")
+    content = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(content[: len(content) // 2])
+    with pytest.raises(RunError, match="cannot be loaded"):
+        FunAsrNanoRecognizer.load(resolve(str(folder)), RecognizerSettings(device="cpu"))
+
+
+def test_weights_stored_in_float16_are_computed_in_float32(tiny_checkpoint, tmp_path, utterances):
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "half")
+    FunAsrNanoForConditionalGeneration.from_pretrained(folder).half().save_pretrained(folder)
+    half = FunAsrNanoRecognizer.load(resolve(str(folder)), RecognizerSettings(device="cpu"))
+    assert {parameter.dtype for parameter in half._model.parameters()} == {torch.float32}
+    assert len(half.recognize(utterances[:2])) == 2
+
+
+def test_the_llm_may_compute_in_bfloat16_beside_a_float32_encoder(tiny_checkpoint, utterances):
+    mixed = FunAsrNanoRecognizer.load(resolve(str(tiny_checkpoint)), RecognizerSettings(device="cpu"))
+    lower_llm_precision(mixed._model)
+    assert mixed._model.lm_head.weight is mixed._model.get_input_embeddings().weight
+    assert mixed._model.model.audio_tower.dtype == torch.float32
+    assert all(hypothesis.tokens for hypothesis in mixed.recognize(utterances[:4]))
