@@ -1,0 +1,87 @@
+"""What a user sees who mistypes, asks for help, or has no model."""
+
+import subprocess
+import sys
+
+import pytest
+
+from funasr_beam.pipeline.cli import COMMANDS, main
+
+
+def run(*arguments, **more):
+    command = [sys.executable, "-m", "funasr_beam.pipeline", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **more)
+
+
+@pytest.fixture
+def recording(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.wav").write_bytes(b"")
+    return folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    assert f"funasr-beam {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["transcribe"], ["2 problems", "input: is required", "output: is required"]),
+        (["transcribe", "/nowhere/x", "--output", "OUT", "--model", "demo"], ["/nowhere/x: there is no such file"]),
+        (["transcribe", "IN", "--output", "OUT", "--set", "plan.unit=3"], ["plan.unit: unknown key; did you mean"]),
+        (["transcribe", "IN", "--output", "OUT", "--language", "klingon"], ["klingon", "unknown"]),
+        (["transcribe", "IN", "--output", "OUT", "--max-failed", "many"], ["many is neither a percentage"]),
+        (["transcribe", "IN", "--output", "OUT", "--config", "none.toml"], ["none.toml: there is no such file"]),
+        (["transcribe", "IN", "--output", "OUT", "--model", "no such model"], ['model = "no such model"']),
+        (["status", "OUT"], ["holds no runs"]),
+        (["compare", "OUT", "OUT"], ["holds no runs"]),
+        (["transcribble"], ["invalid choice"]),
+    ],
+)
+def test_wrong_usage_is_exit_code_2_and_a_message(arguments, says, recording, tmp_path, capsys):
+    places = {"IN": str(recording), "OUT": str(tmp_path / "out")}
+    try:
+        code = main([places.get(argument, argument) for argument in arguments])
+    except SystemExit as left:  # argparse
+        code = left.code
+    error = capsys.readouterr().err
+    assert code == 2
+    for text in says:
+        assert text in error
+    assert "Traceback" not in error
+
+
+def test_a_model_that_cannot_be_had_is_exit_code_3_with_the_way_to_get_it(recording, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    code = main(["transcribe", str(recording), "--output", str(tmp_path / "out")])
+    error = capsys.readouterr().err
+    assert code == 3
+    assert "hf download" in error and "--model demo" in error
+
+
+def test_an_output_that_cannot_be_written_is_exit_code_3(recording, tmp_path, capsys):
+    (tmp_path / "file").write_text("x")
+    code = main(["transcribe", str(recording), "--output", str(tmp_path / "file"), "--model", "demo"])
+    assert code == 3
+    assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_reader_that_goes_away_is_no_error(tmp_path):
+    done = run("--help")
+    assert done.returncode == 0
+    piped = subprocess.run(
+        f"{sys.executable} -m funasr_beam.pipeline --help | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in piped.stderr
