@@ -14,6 +14,8 @@ _MODEL_FAILURES = (RecordingError, RuntimeError, MemoryError, FloatingPointError
 torch's out of memory is a RuntimeError. Anything else is a mistake of the program: it propagates and stops the run.
 """
 
+_OUT_OF_MEMORY_SIGNS = ("DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED", "CUDA error: out of memory")
+
 
 @dataclass(frozen=True)
 class BatchLimits:
@@ -60,7 +62,7 @@ def recognize_all(
     """A hypothesis or a failure for every utterance, in order; no failure harms a neighbour.
 
     Raises:
-        Exception: whatever the recogniser raises that is no known failure of a model.
+        Exception: whatever the recogniser raises that is no known failure of a model, and the loss of its device.
     """
     results: dict[int, Hypothesis | Failure] = {}
     for batch in make_batches(
@@ -77,6 +79,8 @@ def _recognize_halving(
     try:
         hypotheses = recognizer.recognize([utterances[place] for place in places])
     except _MODEL_FAILURES as error:
+        if _is_fatal(error):
+            raise
         failure = failure_of(error)
     else:
         results.update(zip(places, hypotheses, strict=True))
@@ -106,7 +110,14 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and "not enough memory" in str(error)
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _OUT_OF_MEMORY_SIGNS)
+
+
+def _is_fatal(error: BaseException) -> bool:
+    """Whether the device is lost to this process: every later batch would fail and look like a bad recording."""
+    import torch
+
+    return isinstance(error, torch.AcceleratorError) and not _is_out_of_memory(error)
 
 
 def _free_memory() -> None:

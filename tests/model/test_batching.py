@@ -113,7 +113,7 @@ def test_several_culprits_each_keep_their_own_cause():
     errors = {
         1: RecordingError(Cause.TOO_SHORT, "399 samples"),
         2: MemoryError("no"),
-        30: RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate"),
+        30: RuntimeError("[enforce fail at alloc_cpu.cpp:116] . DefaultCPUAllocator: can't allocate memory"),
     }
     results = texts(recognize_all(DefectiveRecognizer(errors), utterances(32), LIMITS))
     assert [results[n] for n in (0, 1, 2, 30, 31)] == ["0", Cause.TOO_SHORT, *[Cause.OUT_OF_MEMORY] * 2, "31"]
@@ -128,6 +128,18 @@ def test_a_batch_too_big_for_the_memory_is_done_in_parts():
 def test_an_unknown_exception_stops_the_run():
     with pytest.raises(KeyError):
         recognize_all(DefectiveRecognizer({3: KeyError("bug")}), utterances(8), LIMITS)
+
+
+def test_a_lost_device_stops_the_run_instead_of_failing_every_recording_after_it():
+    lost = torch.AcceleratorError("CUDA error: device-side assert triggered")
+    with pytest.raises(torch.AcceleratorError):
+        recognize_all(DefectiveRecognizer({3: lost}), utterances(8), LIMITS)
+
+
+def test_what_torch_really_raises_on_a_cpu_is_out_of_memory():
+    with pytest.raises(RuntimeError) as error:
+        torch.empty(10**14)
+    assert failure_of(error.value).cause is Cause.OUT_OF_MEMORY
 
 
 def test_out_of_memory_is_worth_another_try():

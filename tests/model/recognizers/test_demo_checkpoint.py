@@ -1,0 +1,82 @@
+"""The checkpoint that ships with the project really transcribes, offline, on a CPU."""
+
+from statistics import median
+
+import numpy as np
+import pytest
+
+from funasr_beam.model.batching import BatchLimits, recognize_all
+from funasr_beam.model.checkpoint import DEMO_FOLDER, describe, resolve
+from funasr_beam.model.recognizers.base import Utterance
+from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer, RecognizerSettings
+from funasr_beam.model.records import RecognitionOptions
+
+pytestmark = pytest.mark.skipif(not DEMO_FOLDER.is_dir(), reason="the demo checkpoint has not been trained yet")
+
+
+@pytest.fixture(scope="module")
+def recordings():
+    """Sentences and voices that training never met."""
+    render = pytest.importorskip("funasr_beam.model.demo_speech.recording")
+    recipes = [render.Recipe(language, "heldout", longest_s=8.0, edge_s=(0.1, 0.3)) for language in ("en", "zh")]
+    return [render.render(recipes[seed % 2], seed) for seed in range(24)]
+
+
+@pytest.fixture(scope="module")
+def utterances(recordings):
+    return [
+        Utterance(np.round(item.samples * 32767).astype(np.int16), RecognitionOptions(item.language))
+        for item in recordings
+    ]
+
+
+@pytest.fixture(scope="module")
+def recognizer():
+    return FunAsrNanoRecognizer.load(resolve("demo"), RecognizerSettings(device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def hypotheses(recognizer, utterances):
+    return recognize_all(recognizer, utterances, BatchLimits())
+
+
+def tokens(text, language):
+    return list(text.replace(" ", "")) if language == "zh" else text.split()
+
+
+def test_it_declares_what_it_is():
+    info = describe(resolve("demo"))
+    assert info.longest_segment_s >= 10
+    assert set(info.languages) == {"en", "zh"}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_it_transcribes_voices_and_sentences_that_it_never_heard(recordings, hypotheses, language):
+    jiwer = pytest.importorskip("jiwer")
+    own = [
+        (tokens(item.text, language), tokens(hypothesis.text, language))
+        for item, hypothesis in zip(recordings, hypotheses, strict=True)
+        if item.language == language
+    ]
+    # A floor for a dozen utterances, so that a broken pipeline shows; the figures of the model card are of hundreds.
+    assert jiwer.wer([" ".join(wanted) for wanted, _ in own], [" ".join(got) for _, got in own]) < 0.15
+
+
+def test_it_knows_when_each_word_was_said(recordings, hypotheses):
+    errors = []
+    for item, hypothesis in zip(recordings, hypotheses, strict=True):
+        assert hypothesis.timestamp_source == "ctc"
+        if [word.text for word in hypothesis.words] == [word.word for word in item.words]:
+            pairs = zip(item.words, hypothesis.words, strict=True)
+            errors += [abs(known.start_s - found.start_s) for known, found in pairs]
+    assert len(errors) > 50
+    assert median(errors) < 0.08
+
+
+def test_the_batch_does_not_change_its_texts(recognizer, utterances, hypotheses):
+    alone = [recognizer.recognize([utterance])[0] for utterance in utterances]
+    assert [item.text for item in alone] == [item.text for item in hypotheses]
+
+
+def test_it_ends_by_itself(hypotheses):
+    assert {hypothesis.finish_reason for hypothesis in hypotheses} == {"stop"}
