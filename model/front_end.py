@@ -111,7 +111,7 @@ class FrontEnd:
 
     def _border(self, decoded: DecodedRange, nominal_s: Seconds | None) -> Seconds:
         """Where both neighbours of a nominal border agree to cut; the recording's own start and end stay."""
-        audio_end_s = decoded.start_s + decoded.samples.shape[1] / SAMPLE_RATE
+        audio_end_s: Seconds = decoded.start_s + decoded.samples.shape[1] / SAMPLE_RATE
         if nominal_s is None:
             return audio_end_s
         if nominal_s <= 0:

@@ -16,6 +16,7 @@ from funasr_beam.model.records import Failure, Hypothesis, Seconds, Segment, Wor
 from funasr_beam.model.results import SegmentResult, SpanResult, StageSeconds, UnitResult
 
 Itn = Literal["rules", "model", "none"]
+_OTHER_SCRIPTS = frozenset({"zh", "yue", "ja", "ko", "th", "ar", "hi", "bg", "el"})
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,25 @@ def load_transcriber(config: TranscriberConfig) -> "UnitTranscriber":
 
     settings = RecognizerSettings(device=config.device, audio_tokens=config.audio_tokens)
     recognizer = FunAsrNanoRecognizer.load(resolve(config.model), settings)
-    return UnitTranscriber(recognizer, config.limits, config.itn)
+    normalizer = InverseTextNormalizer(latin_default(recognizer.describe().languages))
+    return UnitTranscriber(recognizer, config.limits, config.itn, normalizer)
+
+
+def latin_default(languages: Sequence[str]) -> str | None:
+    """What a text in Latin script is where nothing else is known: English, if the model knows no other such language."""
+    return "en" if set(languages) - _OTHER_SCRIPTS == {"en"} else None
 
 
 class UnitTranscriber:
     """A loaded recogniser, and all that turns the audio of a unit into its result."""
 
-    def __init__(self, recognizer: Recognizer, limits: BatchLimits, itn: Itn) -> None:
+    def __init__(
+        self, recognizer: Recognizer, limits: BatchLimits, itn: Itn, normalizer: InverseTextNormalizer
+    ) -> None:
         self._recognizer = recognizer
         self._limits = limits
         self._itn = itn
-        self._normalizer = InverseTextNormalizer()
+        self._normalizer = normalizer
 
     def transcribe(self, unit: UnitAudio) -> UnitResult:
         """The result of every span, in order; what cannot be recognised is a failure of its segment alone."""

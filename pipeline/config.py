@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from funasr_beam.model.errors import UsageError
@@ -17,6 +17,14 @@ from funasr_beam.model.languages import language_code
 from funasr_beam.model.segmentation import SegmentationConfig
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+def _one_or_many(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
+"""A list of texts; a single text stands for a list of one."""
 
 
 class Section(BaseModel):
@@ -78,7 +86,7 @@ class RecognitionConfig(Section):
     """What the recogniser is told; a manifest may say otherwise for one recording."""
 
     language: str | None = Field(None, description="Language code or name for all recordings; none: the model decides.")
-    hotwords: tuple[str, ...] = Field((), description="Words to expect in all recordings.")
+    hotwords: Texts = Field((), description="Words to expect in all recordings.")
     context: str | None = Field(None, description="Background text for all recordings.")
     itn: Literal["rules", "model", "none"] = Field(
         "rules", description="Inverse text normalization: by rules (words keep their times), by the model, or none."
@@ -102,13 +110,13 @@ class RunnerConfig(Section):
 
     name: Literal["local", "flink", "dataflow", "spark"] = Field("local", description="The engine.")
     workers: int = Field(0, ge=0, description="Threads of the local runner; 0: one for each core, at most 8.")
-    options: tuple[str, ...] = Field((), description="Further Beam options, passed on as they are.")
+    options: Texts = Field((), description="Further Beam options, passed on as they are.")
 
 
 class Config(Section):
     """Everything that one run needs to know."""
 
-    input: tuple[str, ...] = Field(min_length=1, description="Folders, files, globs, URIs or manifests.")
+    input: Texts = Field(min_length=1, description="Folders, files, globs, URIs or manifests.")
     output: str = Field(min_length=1, description="Folder or URI for the tables.")
     model: str = Field(
         "fun-asr-nano", min_length=1, description="fun-asr-nano, fun-asr-mlt-nano, demo, hub id, folder."

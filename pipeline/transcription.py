@@ -3,8 +3,8 @@
 import logging
 import platform
 import re
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -146,15 +146,23 @@ def _transcribe_units(plan: Plan, stage: flow.StageConfig, display: Display, con
     """Run the pipeline in a thread of its own and watch what it commits."""
     if not plan.units:
         return
-    work = _PipelineThread(plan, stage, config)
+    runner, options = make_runner(config.runner)
+
+    def run_pipeline() -> None:
+        pipeline = beam.Pipeline(runner=runner, options=options)
+        flow.build(pipeline, plan.units, stage)
+        pipeline.run().wait_until_finish()
+
     watch = UnitWatch(stage.committed, plan)
     display.phase("Transcribing")
-    work.start()
-    while work.is_alive():
-        work.join(_LOOK_EVERY_S)
+    pool = ThreadPoolExecutor(1, "pipeline")  # no `with`: Ctrl-C must not wait for the unit at work
+    work = pool.submit(run_pipeline)
+    pool.shutdown(wait=False)
+    while not wait([work], _LOOK_EVERY_S).done:
         display.show(watch.look())
-    if work.error is not None:
-        raise _run_error(work.error) from work.error
+    error = work.exception()
+    if error is not None:
+        raise _run_error(error) from error
 
 
 def _run_error(error: BaseException) -> RunError:
@@ -166,25 +174,6 @@ def _run_error(error: BaseException) -> RunError:
         return RunError(told.group(1).strip())
     _log.error("The pipeline failed", exc_info=error)
     return RunError("the pipeline failed, see above; what is committed is kept: the same command goes on from there")
-
-
-class _PipelineThread(threading.Thread):
-    """Runs the pipeline; a daemon, so that Ctrl-C need not wait for it (commits are whole or not there)."""
-
-    def __init__(self, plan: Plan, stage: flow.StageConfig, config: Config) -> None:
-        super().__init__(name="pipeline", daemon=True)
-        self._runner, self._options = make_runner(config.runner)
-        self._plan = plan
-        self._stage = stage
-        self.error: BaseException | None = None
-
-    def run(self) -> None:
-        try:
-            pipeline = beam.Pipeline(runner=self._runner, options=self._options)
-            flow.build(pipeline, self._plan.units, self._stage)
-            pipeline.run().wait_until_finish()
-        except BaseException as error:  # noqa: BLE001 - carried to the main thread, which raises it
-            self.error = error
 
 
 def _provenance(run: Run, checkpoint: CheckpointInfo) -> Provenance:

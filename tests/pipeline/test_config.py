@@ -79,3 +79,8 @@ def test_every_key_is_described():
 def test_the_configuration_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         Config(input=("a",), output="b").model = "demo"
+
+
+def test_one_text_stands_for_a_list_of_one():
+    config = load_config(None, ["input=recordings", "recognition.hotwords=Anna"], {"output": "out"})
+    assert (config.input, config.recognition.hotwords) == (("recordings",), ("Anna",))
