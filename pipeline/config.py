@@ -79,7 +79,7 @@ class BatchingConfig(Section):
     """How segments share a pass through the recogniser; never changes the text."""
 
     max_padded_s: float = Field(240.0, gt=0, description="Seconds of one batch, padding counted.")
-    max_items: int = Field(64, ge=1, description="Segments of one batch.")
+    max_items: int = Field(0, ge=0, description="Segments of one batch; 0: 64 on a GPU, 16 on a CPU.")
 
 
 class RecognitionConfig(Section):

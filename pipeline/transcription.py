@@ -14,8 +14,7 @@ import apache_beam as beam
 
 from funasr_beam.model.assembly import SpanIndex, assemble
 from funasr_beam.model.audio.limits import DecodeLimits
-from funasr_beam.model.batching import BatchLimits
-from funasr_beam.model.checkpoint import CheckpointInfo, describe, resolve
+from funasr_beam.model.checkpoint import DEMO, CheckpointInfo, describe, resolve
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.front_end import FrontEndConfig
@@ -132,14 +131,21 @@ def _stage(
         FrontEndConfig(segmentation, min(config.plan.border_window_s, config.plan.span_s / 4)),
         limits,
         TranscriberConfig(
-            config.model,
+            _model_for_workers(config.model),
             told.device,
             None if told.audio_tokens == "checkpoint" else told.audio_tokens,
             told.itn,
-            BatchLimits(config.batching.max_padded_s, config.batching.max_items),
+            config.batching.max_padded_s,
+            config.batching.max_items,
         ),
         committed,
     )
+
+
+def _model_for_workers(name: str) -> str:
+    """A folder by its absolute path: workers may have another working directory."""
+    ref = resolve(name)
+    return str(ref.path) if ref.path is not None and name != DEMO else name
 
 
 def _transcribe_units(plan: Plan, stage: flow.StageConfig, display: Display, config: Config) -> None:

@@ -21,11 +21,11 @@ def test_later_sources_win(tmp_path):
 
 def test_all_problems_are_told_at_once(tmp_path):
     file = tmp_path / "run.toml"
-    file.write_text('input = ["x"]\nouput = "y"\n[batching]\nmax_items = 0\n')
+    file.write_text('input = ["x"]\nouput = "y"\n[batching]\nmax_items = -1\n')
     problems = problems_of(file=file, flags={})
     assert problems[0] == "output: is required"
     assert any(p.startswith("ouput: unknown key; did you mean output? known: batching,") for p in problems)
-    assert any(p.startswith("batching.max_items = 0: ") for p in problems)
+    assert any(p.startswith("batching.max_items = -1: ") for p in problems)
 
 
 def test_settings_that_contradict_each_other_are_named():
