@@ -15,8 +15,8 @@ import regex  # type: ignore[import-untyped]
 
 from funasr_beam.model.errors import RunError
 from funasr_beam.model.itn_rules import Found, Rewrite
-from funasr_beam.model.itn_rules.chinese import chinese_rewrites, holds_numerals
-from funasr_beam.model.itn_rules.english import english_rewrites, holds_number_words
+from funasr_beam.model.itn_rules.chinese import chinese_rewrites, is_numeral
+from funasr_beam.model.itn_rules.english import english_rewrites, is_number_word
 from funasr_beam.model.records import Seconds, Word
 from funasr_beam.model.text import WordSpan, is_cjk, word_spans
 
@@ -137,15 +137,37 @@ def _rewrites(text: str, spans: Sequence[WordSpan], language: str) -> Iterator[R
     for first, last in _clauses(text, spans):
         tokens = list(_tokens(spans, first, last, split_hyphens=language == "en"))
         words = [token.text for token in tokens]
-        if language == "en":
-            found = _find(words, "en") if holds_number_words(words) else []
-            rewrites = english_rewrites(words, found) if holds_number_words(words) else []
-        else:
-            rewrites = chinese_rewrites(words, _find(words, language), language) if holds_numerals(words) else []
-        for rewrite in rewrites:
+        for rewrite in _rewrite_clause(words, language):
             start, end = tokens[rewrite.first], tokens[rewrite.last - 1]
             if start.starts_word and end.ends_word:
                 yield Rewrite(start.word, end.word + 1, rewrite.text)
+
+
+def _rewrite_clause(words: Sequence[str], language: str) -> list[Rewrite]:
+    """What is to be rewritten in one clause; the grammar, which is slow, sees only what is near a number."""
+    is_number, reach = (is_number_word, 4) if language == "en" else (is_numeral, 6)
+    windows = list(_windows([is_number(word) for word in words], reach))
+    found = [
+        replace(item, first=item.first + start, last=item.last + start)
+        for start, end in windows
+        for item in _find(words[start:end], language)
+    ]
+    if not windows:
+        return []
+    return english_rewrites(words, found) if language == "en" else chinese_rewrites(words, found, language)
+
+
+def _windows(wanted: Sequence[bool], reach: int) -> Iterator[tuple[int, int]]:
+    """Disjoint ranges that hold all wanted places and `reach` places around each."""
+    start = end = -1
+    for place in (place for place, is_wanted in enumerate(wanted) if is_wanted):
+        if place - reach > end >= 0:
+            yield start, end
+            start = -1
+        start = max(place - reach, 0) if start < 0 else start
+        end = min(place + reach + 1, len(wanted))
+    if end >= 0:
+        yield start, end
 
 
 def _clauses(text: str, spans: Sequence[WordSpan]) -> Iterator[tuple[int, int]]:

@@ -23,9 +23,9 @@ _KANJI_UNITS = "年月日時分秒円人回階番号歳個本枚台名"
 Range = tuple[int, int]
 
 
-def holds_numerals(words: Sequence[str]) -> bool:
-    """Whether there is anything to rewrite."""
-    return any(word in _NUMERALS for word in words)
+def is_numeral(word: str) -> bool:
+    """Whether a character is a digit or a place of a number."""
+    return word in _NUMERALS
 
 
 def chinese_rewrites(words: Sequence[str], found: Sequence[Found], language: str) -> list[Rewrite]:

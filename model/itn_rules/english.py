@@ -40,9 +40,9 @@ _YEARS = range(1300, 2100)  # "ten thirty" and "twelve forty five" are times, "f
 Range = tuple[int, int]
 
 
-def holds_number_words(words: Sequence[str]) -> bool:
-    """Whether there is anything to rewrite."""
-    return not _NUMBER_WORDS.isdisjoint(words)
+def is_number_word(word: str) -> bool:
+    """Whether a word is a number, or always part of one."""
+    return word in _NUMBER_WORDS
 
 
 def english_rewrites(words: Sequence[str], found: Sequence[Found]) -> list[Rewrite]:
@@ -75,7 +75,7 @@ def _number_runs(words: Sequence[str]) -> list[Range]:
             runs[-1] = (runs[-1][0], index + 1)
         else:
             runs.append((index, index + 1))
-    return [run for run in runs if holds_number_words(words[slice(*run)])]
+    return [run for run in runs if not _NUMBER_WORDS.isdisjoint(words[slice(*run)])]
 
 
 def _spoken_digits(words: Sequence[str], run: Range, found: Sequence[Found]) -> Iterator[Rewrite]:

@@ -214,7 +214,7 @@ def test_chinese_words_cover_what_was_said_in_order(characters, language):
     assert_covered(written(text, language), len(split_words(text)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.text(max_size=40), st.sampled_from(["en", "zh", "ja", None]))
 def test_any_text_whatever_is_survived(text, language):
     assert_covered(written(text, language), len(split_words(text)))
