@@ -1,6 +1,7 @@
 """From speech probabilities to segments: raw intervals, long ones cut, neighbours merged, padded copies of sound."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,7 +55,7 @@ class SegmentationConfig:
 
 
 def speech_intervals(
-    probabilities: Probabilities, config: SegmentationConfig, start_s: Seconds, channel: int
+    probabilities: Probabilities, config: SegmentationConfig, start_s: Seconds, channel: int, end_s: Seconds = math.inf
 ) -> list[SpeechInterval]:
     """Raw speech of one channel, before merging and padding, on the recording's clock.
 
@@ -63,11 +64,12 @@ def speech_intervals(
         config: thresholds and shortest durations.
         start_s: where the first frame begins.
         channel: copied into the intervals.
+        end_s: where the audio ends: its last frame may reach beyond it.
     """
     runs = _runs(probabilities, config.threshold, config.neg_threshold)
     joined = _join(runs, config.min_silence_s / FRAME_S)
     return [
-        SpeechInterval(channel, start_s + first * FRAME_S, start_s + last * FRAME_S)
+        SpeechInterval(channel, start_s + first * FRAME_S, min(start_s + last * FRAME_S, end_s))
         for first, last in joined
         if (last - first) * FRAME_S >= config.min_speech_s
     ]

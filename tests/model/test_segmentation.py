@@ -96,6 +96,11 @@ def test_an_interval_starts_at_the_upper_threshold_and_ends_below_the_lower_one(
     assert interval.end_s == pytest.approx(10 + 6 * FRAME_S)
 
 
+def test_an_interval_ends_with_the_audio_not_with_its_last_frame():
+    (interval,) = speech_intervals(np.ones(50, np.float32), DEFAULT, 5.0, 0, end_s=6.59)
+    assert (interval.start_s, interval.end_s) == (5.0, 6.59)
+
+
 def test_silence_has_no_intervals_and_no_segments():
     assert bounds_of(np.zeros(100, np.float32), DEFAULT, 0.0, 3.2) == ([], [])
     assert bounds_of(np.zeros(0, np.float32), DEFAULT, 0.0, 0.0) == ([], [])
