@@ -68,6 +68,7 @@ setup(
             "jiwer>=4,<5",
             "moto[server]>=5",
             "mypy>=1.18",
+            "pandas>=2.2,<4",
             "pytest>=9",
             "pytest-xdist>=3.8",
             "ruff>=0.14",

@@ -55,11 +55,12 @@ def measure(folder: Path, hours: float) -> dict[str, float]:
     }
 
 
-def write_minute(path: Path) -> bytes:
-    """One minute of MP3 with a few sentences in it."""
-    spoken = render(Recipe(sentences=3), "memory").samples
+def write_minute(path: Path, sentences: int = 3) -> bytes:
+    """One minute of MP3 with a few sentences in it, or none; such minutes may follow each other in one file."""
     samples = np.zeros(60 * RATE, np.int16)
-    samples[: len(spoken)] = np.round(np.clip(spoken, -1, 1) * 32767)
+    if sentences:
+        spoken = render(Recipe(sentences=sentences), "memory").samples
+        samples[: len(spoken)] = np.round(np.clip(spoken, -1, 1) * 32767)
     with av.open(str(path), "w", options={"write_xing": "0", "id3v2_version": "0"}) as container:
         stream = container.add_stream("libmp3lame", rate=RATE, layout="mono")
         stream.bit_rate = 32_000

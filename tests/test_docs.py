@@ -1,9 +1,15 @@
 """The documents say what the code says."""
 
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from funasr_beam.pipeline.cli import main
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -17,3 +23,39 @@ def test_links_between_files_lead_somewhere():
     for document in DOCUMENTS:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+@pytest.mark.slow
+def test_the_readmes_commands_and_programs_run(tmp_path, monkeypatch):
+    """Every `funasr-beam` line and every Python block of the README, in order, with the demo checkpoint."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    copy_few_samples(tmp_path / "recordings")
+    copy_few_samples(tmp_path / "other-recordings")
+    ran = 0
+    for kind, block in re.findall(r"```(\w*)\n(.*?)```", text, flags=re.DOTALL):
+        if kind == "python":
+            exec(compile(block, "README.md", "exec"), {})
+            ran += 1
+            continue
+        for line in block.splitlines():
+            if line.startswith("funasr-beam "):
+                assert run_line(line) in (0, 1), line
+                ran += 1
+    assert ran >= 4
+
+
+def copy_few_samples(folder):
+    folder.mkdir()
+    found = [path for path in sorted((ROOT / "samples").rglob("*.wav")) if 50_000 < path.stat().st_size < 1_500_000]
+    for path in found[:3]:
+        shutil.copy2(path, folder / path.name)
+
+
+def run_line(line):
+    arguments = shlex.split(line, comments=True)[1:]
+    if arguments[0] == "transcribe":
+        arguments += ["--model", "demo"]
+    if arguments[0] == "compare":
+        arguments[2] = arguments[1]
+    return main(arguments)
