@@ -1,6 +1,7 @@
 """Spoken numbers become digits only where that is right, and every word keeps its time."""
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
@@ -200,27 +201,27 @@ def assert_covered(result, num_words):
     assert all(left.end_s <= right.start_s for left, right in itertools.pairwise(words))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(SAID_IN_ENGLISH, st.sampled_from(["en", None]))
 def test_english_words_cover_what_was_said_in_order(words, language):
     text = " ".join(words)
     assert_covered(written(text, language), len(split_words(text)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(SAID_IN_CHINESE, st.sampled_from(["zh", "ja", None]))
 def test_chinese_words_cover_what_was_said_in_order(characters, language):
     text = "".join(characters)
     assert_covered(written(text, language), len(split_words(text)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.text(max_size=40), st.sampled_from(["en", "zh", "ja", None]))
 def test_any_text_whatever_is_survived(text, language):
     assert_covered(written(text, language), len(split_words(text)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10**8), st.sampled_from(["我付了{}元", "一共{}个", "{}"]))
 def test_a_chinese_number_keeps_its_value(value, carrier):
     text = NORMALIZER.normalize(carrier.format(spoken_chinese(value)), None, "zh").text
@@ -245,6 +246,13 @@ def spoken_chinese(value):
         said = said.replace("零零", "零")
     said = said.rstrip("零") or "零"
     return said.removeprefix("一") if 10 <= value < 20 else said
+
+
+def test_threads_share_one_normalizer():
+    said = ["it costs twenty five dollars", "at three forty five p m", "half past nine"] * 4
+    alone = [NORMALIZER.normalize(text, None, "en").text for text in said]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda text: NORMALIZER.normalize(text, None, "en").text, said)) == alone
 
 
 def test_the_version_names_the_package():
