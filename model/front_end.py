@@ -148,8 +148,9 @@ class FrontEnd:
     ) -> tuple[list[SpeechInterval], list[Segment]]:
         probabilities = self._detector.speech_probabilities(samples)
         config = self._config.segmentation
-        intervals = speech_intervals(probabilities, config, start_s, channel)
-        bounds = segment_bounds(intervals, probabilities, config, start_s, len(samples) / SAMPLE_RATE)
+        duration_s = len(samples) / SAMPLE_RATE
+        intervals = speech_intervals(probabilities, config, start_s, channel, start_s + duration_s)
+        bounds = segment_bounds(intervals, probabilities, config, start_s, duration_s)
         return intervals, cut_segments(samples, bounds, intervals, channel, start_s)
 
 
