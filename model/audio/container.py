@@ -106,6 +106,11 @@ class OpenAudio:
         return _context(self.stream)
 
     @property
+    def codec(self) -> str:
+        """The name of the codec, such as "mp3" or "pcm_s16le", whichever decoder is at work."""
+        return str(self.context.codec.canonical_name)
+
+    @property
     def tick_s(self) -> Fraction:
         """The unit of the stream's time stamps."""
         return _tick_s(self.stream)
@@ -113,10 +118,10 @@ class OpenAudio:
     @property
     def can_seek(self) -> bool:
         """Whether a jump gives the same time stamps as reading on."""
-        name, codec = self.container.format.name, self.context.name
+        name = self.container.format.name
         if name == "ogg":
             return not self.is_chained
-        return name in SEEKABLE or (name in SEEKABLE_PCM and codec.startswith("pcm_"))
+        return name in SEEKABLE or (name in SEEKABLE_PCM and self.codec.startswith("pcm_"))
 
     def packets(self) -> Iterator[AudioPacket]:
         """The packets of the stream after the primed ones."""

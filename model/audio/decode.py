@@ -253,6 +253,6 @@ class _Tally:
         shape: AudioShape = audio.shape
         duration_s = self.end / SAMPLE_RATE if reached_end else None
         return replace(
-            MediaInfo(audio.container.format.name, audio.context.name, shape.sample_rate, shape.num_channels, None),
+            MediaInfo(audio.container.format.name, audio.codec, shape.sample_rate, shape.num_channels, None),
             duration_s=duration_s,
         )

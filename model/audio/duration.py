@@ -86,7 +86,7 @@ def _claimed_duration_s(audio: OpenAudio) -> float | None:
 
 
 def _at_most_the_bytes(audio: OpenAudio, claimed_s: float) -> float:
-    rate = audio.context.bit_rate if audio.context.name.startswith("pcm_") else None
+    rate = audio.context.bit_rate if audio.codec.startswith("pcm_") else None
     return min(claimed_s, audio.file.size * 8 / rate) if rate else claimed_s
 
 

@@ -24,7 +24,7 @@ def probe_file(file: MediaFile, limits: DecodeLimits) -> MediaInfo:
     """The same as `probe` for a file that is open already."""
     audio = open_audio(file, limits)
     try:
-        name, codec, shape = audio.container.format.name, audio.context.name, audio.shape
+        name, codec, shape = audio.container.format.name, audio.codec, audio.shape
         duration_s = planned_duration_s(audio)
         return MediaInfo(name, codec, shape.sample_rate, shape.num_channels, duration_s)
     finally:

@@ -86,8 +86,8 @@ def _walk(file: MediaFile, start: int, end: int) -> Iterator[tuple[bytes, int, i
 
 def _boxes(file: MediaFile, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     for _ in range(MAX_BOXES):
-        header = file.read_at(start, 16)
-        if start + 8 > end or len(header) < 8:
+        header = file.read_at(start, 16) if start + 8 <= end else b""
+        if len(header) < 8:
             return
         size, kind, body = int.from_bytes(header[:4], "big"), header[4:8], start + 8
         if size == 1:

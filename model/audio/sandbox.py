@@ -56,6 +56,11 @@ class Decoder:
         request = Request(source, self._limits, span.start_s, span.end_s)
         return assemble(span.start_s, self._events(request))
 
+    @property
+    def pid(self) -> int | None:
+        """The process number of the child; None where there is none yet."""
+        return self._child.pid if self._child is not None else None
+
     def close(self) -> None:
         """End the child."""
         if self._child is not None:
@@ -86,7 +91,7 @@ class Decoder:
         """The messages that answer a request; whatever goes wrong ends the child and becomes a cause."""
         done = False
         try:
-            for message in self._running().answers(request):
+            for message in self._begun(request).answers():
                 done = message.kind in ("summary", "media", "failure")
                 if message.kind == "failure":
                     raise error_of(message)
@@ -102,10 +107,16 @@ class Decoder:
             if not done:
                 self.close()
 
-    def _running(self) -> "_Child":
-        if self._child is None or not self._child.is_alive:
-            self.close()
-            self._child = _Child()
+    def _begun(self, request: Request) -> "_Child":
+        """A child that has begun with a request; one that died while it had nothing to do is replaced."""
+        if self._child is not None:
+            try:
+                self._child.begin(request)
+                return self._child
+            except (EOFError, BrokenPipeError):
+                self.close()
+        self._child = _Child()
+        self._child.begin(request)
         return self._child
 
     def _last_words(self, request: Request) -> str:
@@ -126,28 +137,40 @@ class _Child:
             env=_environment(),
         )
         self._deadline = _Deadline(START_S, START_S)
+        self._limits = DEFAULT_LIMITS
 
     @property
-    def is_alive(self) -> bool:
-        """Whether the process has not ended."""
-        return self._process.poll() is None
+    def pid(self) -> int:
+        """The process number."""
+        return self._process.pid
 
-    def answers(self, request: Request) -> Iterator[Message]:
-        """Send a request and give its messages up to the last.
+    def begin(self, request: Request) -> None:
+        """Send a request and wait until the child has it.
+
+        Raises:
+            TimeoutError: it does not start.
+            EOFError, BrokenPipeError: it has died.
+        """
+        self._limits = request.limits
+        self._deadline = _Deadline(START_S, START_S)
+        _pipe(self._process.stdin).write(pickle.dumps(request))
+        while unpack(self._read_exactly).kind != "alive":
+            pass
+        self._deadline = _Deadline(request.limits.stall_s, request.limits.total_s(0))
+
+    def answers(self) -> Iterator[Message]:
+        """The messages that answer the request, up to the last.
 
         Raises:
             TimeoutError: no sign of life for too long, or no end.
             EOFError: the child has died.
         """
-        limits = request.limits
-        self._deadline = _Deadline(START_S + limits.stall_s, limits.total_s(0))
-        _pipe(self._process.stdin).write(pickle.dumps(request))
         while True:
             message = unpack(self._read_exactly)
-            self._deadline.restart(limits.stall_s)
+            self._deadline.restart(self._limits.stall_s)
             if message.kind == "opened":
-                self._deadline.extend(limits.total_s(message.data["size_bytes"]))
-            if message.kind not in ("ready", "alive"):
+                self._deadline.extend(self._limits.total_s(message.data["size_bytes"]))
+            if message.kind != "alive":
                 yield message
             if message.kind in ("summary", "media", "failure"):
                 return

@@ -48,6 +48,7 @@ class _Owner:
     def arm(self, limits: DecodeLimits) -> None:
         """From now on, end this process when it shows no life for much longer than its owner would wait."""
         self._fuse_s = 2 * limits.stall_s + 10
+        self._last_beat = 0.0  # the first beat is the receipt of the request
         self.beat()
 
     def beat(self) -> None:
