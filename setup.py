@@ -1,4 +1,4 @@
-"""Package funasr-beam: the folders pipeline/, model/ and transforms/ become funasr_beam.pipeline, .model and .transforms."""
+"""Package funasr-beam: pipeline/, model/ and transforms/ become funasr_beam.pipeline, .model and .transforms."""
 
 import re
 from pathlib import Path

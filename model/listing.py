@@ -85,7 +85,7 @@ class Listed:
     skipped: bool = False
 
 
-class NothingThere(Exception):
+class InputNotFoundError(Exception):
     """An input names nothing that exists."""
 
 
@@ -98,7 +98,7 @@ def list_inputs(inputs: Sequence[str], defaults: RecognitionOptions, output: str
         output: left out of the listing, should it lie inside an input.
 
     Raises:
-        NothingThere: an input does not exist or matches nothing.
+        InputNotFoundError: an input does not exist or matches nothing.
         funasr_beam.model.errors.UsageError: a manifest cannot be read.
     """
     output_fs, output_root = locate(output)
@@ -120,7 +120,7 @@ def _list_one(text: str, defaults: RecognitionOptions) -> Iterator[Listed]:
     try:
         fs, path = locate(text)
     except (ValueError, ImportError) as error:
-        raise NothingThere(f"{text}: {error}") from error
+        raise InputNotFoundError(f"{text}: {error}") from error
     if is_glob(path) and not fs.exists(path):
         yield from _list_glob(fs, path, text, defaults)
     elif is_manifest(path):
@@ -131,7 +131,7 @@ def _list_one(text: str, defaults: RecognitionOptions) -> Iterator[Listed]:
     elif fs.exists(path):
         yield Listed(_recording(fs, path, fs.info(path), defaults))
     else:
-        raise NothingThere(f"{text}: there is no such file or folder")
+        raise InputNotFoundError(f"{text}: there is no such file or folder")
 
 
 def _list_glob(fs: Any, pattern: str, text: str, defaults: RecognitionOptions) -> Iterator[Listed]:
@@ -143,7 +143,7 @@ def _list_glob(fs: Any, pattern: str, text: str, defaults: RecognitionOptions) -
         if info["type"] != "directory" and (shows_hidden or not path.rsplit("/", 1)[-1].startswith("."))
     }
     if not files:
-        raise NothingThere(f"{text}: matches no file")
+        raise InputNotFoundError(f"{text}: matches no file")
     for path in sorted(files):
         yield Listed(_recording(fs, path, files[path], defaults))
 

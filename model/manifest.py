@@ -1,4 +1,4 @@
-"""Manifests: tables of recordings with what the user knows about them (CSV, TSV, JSON Lines, Parquet, NeMo's JSON Lines)."""
+"""Manifests: tables of recordings with what is known about them (CSV, TSV, JSON Lines, Parquet; NeMo's as well)."""
 
 import csv
 import io

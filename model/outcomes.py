@@ -66,25 +66,28 @@ class Outcome:
 
 def judge(planned: PlannedRecording, spans: Sequence[SpanResult]) -> Outcome:
     """The terminal state of a recording from all its spans."""
-    kept = tuple(spans)
     if planned.skipped:
         return Outcome(planned, "skipped", planned.failure)
-    if planned.failure is not None:
-        return Outcome(planned, "failed", planned.failure)
-    failures = [span.failure for span in kept if span.failure is not None]
-    if len(failures) == len(kept):
-        return Outcome(planned, "failed", failures[0], kept)
-    too_short = _too_short(kept)
-    if too_short is not None:
-        return Outcome(planned, "failed", too_short, kept)
-    losses = failures + _lost_segments(kept)
-    segments = [segment for span in kept for segment in span.segments]
-    if segments and all(segment.failure for segment in segments):
-        return Outcome(planned, "failed", losses[0], kept)
-    notes = _notes(kept)
-    if losses or notes:
-        return Outcome(planned, "partial", _summary([*losses, *notes]), kept)
-    return Outcome(planned, "ok" if segments else "no_speech", None, kept)
+    fatal = planned.failure or _fatal(spans)
+    if fatal is not None:
+        return Outcome(planned, "failed", fatal, tuple(spans))
+    losses = [*_lost_spans(spans), *_lost_segments(spans), *_notes(spans)]
+    if losses:
+        return Outcome(planned, "partial", _summary(losses), tuple(spans))
+    has_segments = any(span.segments for span in spans)
+    return Outcome(planned, "ok" if has_segments else "no_speech", None, tuple(spans))
+
+
+def _fatal(spans: Sequence[SpanResult]) -> Failure | None:
+    """Why nothing at all could be transcribed, if so."""
+    lost = _lost_spans(spans)
+    if len(lost) == len(spans):
+        return lost[0]
+    segments = [segment for span in spans for segment in span.segments]
+    lost_segments = _lost_segments(spans)
+    if segments and len(lost_segments) == len(segments):
+        return lost_segments[0]
+    return _too_short(spans)
 
 
 def _join(texts: Sequence[str]) -> str:
@@ -111,6 +114,10 @@ def _too_short(spans: Sequence[SpanResult]) -> Failure | None:
     if total_s >= 0.025:
         return None
     return Failure("decode", Cause.TOO_SHORT, f"{total_s * 1000:.0f} ms of audio; at least 25 ms are needed")
+
+
+def _lost_spans(spans: Sequence[SpanResult]) -> list[Failure]:
+    return [span.failure for span in spans if span.failure is not None]
 
 
 def _lost_segments(spans: Sequence[SpanResult]) -> list[Failure]:

@@ -12,7 +12,7 @@ from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.audio.sandbox import Decoder
 from funasr_beam.model.audio.source import MediaSource
 from funasr_beam.model.errors import UsageError
-from funasr_beam.model.listing import Listed, NothingThere, list_inputs
+from funasr_beam.model.listing import Listed, InputNotFoundError, list_inputs
 from funasr_beam.model.planning import (
     PlannedRecording,
     declared_s,
@@ -90,7 +90,7 @@ def list_everything(config: Config) -> list[Listed]:
     defaults = RecognitionOptions(told.language, told.hotwords, told.context)
     try:
         return list(list_inputs(config.input, defaults, config.output))
-    except NothingThere as error:
+    except InputNotFoundError as error:
         raise UsageError("the input cannot be used:", [str(error)]) from error
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from funasr_beam.model.errors import Cause
-from funasr_beam.model.listing import NothingThere, list_inputs
+from funasr_beam.model.listing import InputNotFoundError, list_inputs
 from funasr_beam.model.records import RecognitionOptions
 
 
@@ -70,7 +70,7 @@ def test_a_manifest_row_without_its_file_is_a_failed_recording(folder):
 
 @pytest.mark.parametrize("text", ["/nowhere/at/all", "/nowhere/*.wav", "nosuchscheme://x/y"])
 def test_an_input_that_names_nothing_is_an_error(text):
-    with pytest.raises(NothingThere, match=r"nowhere|nosuchscheme"):
+    with pytest.raises(InputNotFoundError, match=r"nowhere|nosuchscheme"):
         listed(text)
 
 
