@@ -16,7 +16,7 @@ EXIT_USAGE = 2
 EXIT_CANNOT_GO_ON = 3
 EXIT_INTERRUPTED = 130
 
-COMMANDS = ("transcribe", "status", "compare")
+COMMANDS = ("transcribe", "status", "compare", "train", "synthesize")
 _EPILOG = """\
 exit codes: 0 ok; 1 more recordings failed than --max-failed allows (compare: outputs differ); 2 wrong usage or
 configuration; 3 the run could not go on; 130 interrupted (the same command goes on from there)

@@ -12,7 +12,7 @@ from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.audio.sandbox import Decoder
 from funasr_beam.model.audio.source import MediaSource
 from funasr_beam.model.errors import UsageError
-from funasr_beam.model.listing import Listed, InputNotFoundError, list_inputs
+from funasr_beam.model.listing import InputNotFoundError, Listed, list_inputs
 from funasr_beam.model.planning import (
     PlannedRecording,
     declared_s,

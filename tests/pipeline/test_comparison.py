@@ -33,3 +33,17 @@ def test_only_current_rows_are_compared(tmp_path):
     left = add_run(tmp_path / "a", "2", [recording()])
     right = add_run(tmp_path / "b", "1", [recording()])
     assert differences(left, right) == []
+
+
+def test_the_last_bits_of_a_score_make_no_difference_but_a_tenth_of_a_percent_does(tmp_path):
+    def output(name, confidence):
+        return add_run(tmp_path / name, "1", [recording()], [{**SEGMENT, "confidence": confidence}])
+
+    assert differences(output("a", 0.9), output("b", 0.9 + 1e-7)) == []
+    assert differences(output("c", 0.9), output("d", 0.901)) == [("segments", "s", "confidence: 0.9 | 0.901")]
+
+
+def test_a_missing_number_is_a_difference(tmp_path):
+    left = add_run(tmp_path / "a", "1", [recording()], [{**SEGMENT, "confidence": 0.0}])
+    right = add_run(tmp_path / "b", "1", [recording()], [SEGMENT])
+    assert differences(left, right) == [("segments", "s", "confidence: 0.0 | null")]
