@@ -1,6 +1,6 @@
 """The native samples of one cell, put where their time stamps say."""
 
-from fractions import Fraction
+from dataclasses import dataclass
 
 import av.error
 import numpy as np
@@ -9,10 +9,17 @@ import soxr
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
-from funasr_beam.model.audio.container import MAX_RATE_HZ, MIN_RATE_HZ, AudioShape
+from funasr_beam.model.audio.container import MAX_RATE_HZ, MIN_RATE_HZ, AudioShape, OpenAudio
 
-FULL_SCALE = {"u1": 1 / 256, "i2": 1.0, "i4": 1 / 65_536, "i8": 2.0**-48, "f4": 32_768.0, "f8": 32_768.0}
-"""What makes a sample of this type one in the range of int16."""
+SAMPLE_KINDS: dict[str, tuple[type[np.generic], float]] = {
+    "u8": (np.uint8, 256.0),
+    "s16": (np.int16, 1.0),
+    "s32": (np.int32, 2.0**-16),
+    "s64": (np.int64, 2.0**-48),
+    "flt": (np.float32, 32_768.0),
+    "dbl": (np.float64, 32_768.0),
+}
+"""ffmpeg's sample formats: their type, and what brings them to the range of int16."""
 
 UNSAFE_PLANES = 8
 """From so many planes on PyAV 18.1 reads memory that is none of the frame's, and crashes: interleave them first."""
@@ -23,15 +30,42 @@ MAX_SLACK_S = 0.02
 Interval = tuple[int, int]
 
 
+@dataclass(frozen=True)
+class Clock:
+    """From the ticks of a stream to native samples of the recording, in whole numbers: frames are many."""
+
+    rate: int
+    tick: tuple[int, int]  # native samples a tick: numerator, denominator
+    zero: int  # native samples that the stream's clock shows at second 0 of the recording
+
+    @classmethod
+    def of(cls, audio: OpenAudio) -> "Clock":
+        """The clock of an open recording."""
+        rate = audio.shape.sample_rate
+        tick = audio.tick_s * rate
+        return cls(rate, (tick.numerator, tick.denominator), round(audio.zero_s * rate))
+
+    def native(self, ticks: int) -> int:
+        """The native sample nearest to a time stamp."""
+        numerator, denominator = self.tick
+        return (2 * ticks * numerator + denominator) // (2 * denominator) - self.zero
+
+    @property
+    def slack(self) -> float:
+        """Native samples by which rounding to ticks may move a frame."""
+        return 2 * self.tick[0] / self.tick[1] + 1
+
+
 class Canvas:
     """Silence onto which decoded frames are laid; it remembers what was covered."""
 
-    def __init__(self, shape: AudioShape, start: int, length: int) -> None:
+    def __init__(self, shape: AudioShape, clock: Clock, start: int, length: int) -> None:
         self.samples = np.zeros((shape.num_channels, length), np.float32)
         self.covered: list[Interval] = []  # native samples of the recording, in order
         self.flaws = 0  # frames with times that run backwards, samples that are no numbers
         self.start, self.end = start, start + length
         self._shape = shape
+        self._clock = clock
         self._cursor: int | None = None
 
     @property
@@ -39,38 +73,36 @@ class Canvas:
         """Whether frames have reached the end of the canvas."""
         return self._cursor is not None and self._cursor >= self.end
 
-    def lay(self, frame: AudioFrame, zero_s: Fraction, fallback_s: float) -> None:
+    def lay(self, frame: AudioFrame, shift_s: float, fallback_s: float) -> None:
         """Put a frame on the canvas; what sticks out is cut off.
 
         Args:
             frame: decoded samples of any type, rate and number of channels.
-            zero_s: what the frame's clock shows at second 0 of the recording.
+            shift_s: how much later than its time stamp the frame belongs.
             fallback_s: where the frame begins if it does not say.
         """
         try:
             samples = self._fit(frame)
-        except (av.error.FFmpegError, ValueError):
+        except (av.error.FFmpegError, ValueError, KeyError):
             self.flaws += 1  # of a shape that nothing can be made of: spoiled bytes
             return
         length = samples.shape[1]
-        begin = self._place(frame, zero_s, fallback_s, length)
+        begin = self._place(frame, shift_s, fallback_s, length)
         self._cursor = begin + length
         first, last = max(begin, self.start), min(begin + length, self.end)
         if first < last:
             self.samples[:, first - self.start : last - self.start] = samples[:, first - begin : last - begin]
             self._cover(first, last)
 
-    def _place(self, frame: AudioFrame, zero_s: Fraction, fallback_s: float, length: int) -> int:
+    def _place(self, frame: AudioFrame, shift_s: float, fallback_s: float, length: int) -> int:
+        rate = self._clock.rate
         if frame.pts is None:
-            return self._cursor if self._cursor is not None else round(fallback_s * self._shape.sample_rate)
-        rate = self._shape.sample_rate
-        tick_s = frame.time_base or Fraction(1, rate)
-        stamped = round((frame.pts * tick_s - zero_s) * rate)
+            return self._cursor if self._cursor is not None else round(fallback_s * rate)
+        stamped = self._clock.native(frame.pts) + round(shift_s * rate)
         if self._cursor is None or self._cursor < self.start:
             # Still warming up: nothing is heard yet, and a decoder without a past may have cut its first frame.
             return stamped
-        slack = max(float(2 * rate * tick_s + 1), min(length / 2, MAX_SLACK_S * rate))
-        if abs(stamped - self._cursor) <= slack:
+        if abs(stamped - self._cursor) <= max(self._clock.slack, min(length / 2, MAX_SLACK_S * rate)):
             return self._cursor
         self.flaws += stamped < self._cursor
         return stamped
@@ -100,16 +132,19 @@ class Canvas:
 
 
 def _planar(frame: AudioFrame) -> npt.NDArray[np.float32]:
-    channels = frame.layout.nb_channels
+    """The samples of a frame, read from its planes with one copy; `to_ndarray` takes three."""
+    channels, count = frame.layout.nb_channels, frame.samples
     if frame.format.is_planar and channels >= UNSAFE_PLANES:
         frame = AudioResampler(frame.format.packed, frame.layout).resample(frame)[0]
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, channels).T
-    kind = samples.dtype.str[1:]
-    if kind == "u1":
-        return (samples.astype(np.float32) - 128) * np.float32(256)
-    return samples.astype(np.float32) * np.float32(FULL_SCALE[kind])
+    kind, scale = SAMPLE_KINDS[frame.format.name.removesuffix("p")]
+    samples = np.empty((channels, count), np.float32)
+    if frame.format.is_planar:
+        for row, plane in zip(samples, frame.planes, strict=True):
+            np.multiply(np.frombuffer(memoryview(plane), kind, count), np.float32(scale), out=row)
+    else:
+        packed = np.frombuffer(memoryview(frame.planes[0]), kind, count * channels).reshape(count, channels)
+        np.multiply(packed.T, np.float32(scale), out=samples)
+    return samples - np.float32(32_768) if kind is np.uint8 else samples
 
 
 def _same_channels(samples: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float32]:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 
 import av.error
 from av.audio.frame import AudioFrame
 
-from funasr_beam.model.audio.canvas import Canvas, Interval
+from funasr_beam.model.audio.canvas import Canvas, Clock, Interval
 from funasr_beam.model.audio.container import AudioPacket, OpenAudio, out_of_memory
 from funasr_beam.model.audio.feed import Feed, PlacedPacket
 from funasr_beam.model.audio.resample import CellGrid
@@ -57,6 +56,7 @@ class CellReader:
     def __init__(self, audio: OpenAudio, grid: CellGrid) -> None:
         self._audio = audio
         self._grid = grid
+        self._clock = Clock.of(audio)
         self._feed = Feed(audio)
         self._primed = {id(packet): frames for packet, frames in audio.primed}
 
@@ -76,7 +76,7 @@ class CellReader:
     def _decode(self, index: int) -> Cell:
         grid = self._grid
         start = index * grid.native_cell
-        canvas = Canvas(self._audio.shape, start - grid.margin, grid.native_cell + 2 * grid.margin)
+        canvas = Canvas(self._audio.shape, self._clock, start - grid.margin, grid.native_cell + 2 * grid.margin)
         self._feed.begin(self._warm_up_start_s(index + 1))
         bad, late = self._fill(canvas, index)
         breaks = self._feed.take_errors()  # the demuxer gave up: what lies behind cannot be had
@@ -112,7 +112,7 @@ class CellReader:
 
     def _lay(self, canvas: Canvas, frame: AudioFrame, placed: PlacedPacket | None) -> None:
         shift_s, start_s = (placed.shift_s, placed.start_s) if placed else (0.0, canvas.end / self._grid.rate)
-        canvas.lay(frame, self._audio.zero_s - Fraction(shift_s), start_s)
+        canvas.lay(frame, shift_s, start_s)
 
 
 class _Decoder:
