@@ -15,7 +15,7 @@ demo: $(VENV)/.installed  ## transcribe samples/ with the tiny checkpoint that s
 	@$(BIN)/python examples/demo.py $(DEMO_OUTPUT)
 
 test: $(VENV)/.installed-test system-packages lint  ## run every test
-	@$(BIN)/python -m pytest -p no:cacheprovider tests
+	@$(BIN)/python -m pytest -p no:cacheprovider -n 2 --dist loadscope --durations 15 tests
 
 test-fast: $(VENV)/.installed-test  ## run the tests that take seconds
 	@$(BIN)/python -m pytest -q -m "not slow" tests

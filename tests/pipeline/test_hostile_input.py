@@ -1,5 +1,6 @@
 """A folder of hostile files through the whole command: one terminal row each, the right cause, nothing touched."""
 
+import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,8 +14,8 @@ pytestmark = pytest.mark.slow
 
 def test_every_hostile_file_becomes_one_row_with_its_cause(tmp_path):
     files = [file for file in make_hostile_set(tmp_path / "in") if file.path.is_file()]
-    manifest = tmp_path / "manifest.csv"
-    manifest.write_text("uri\n" + "".join(f'"{file.path}"\n' for file in files), encoding="utf-8")
+    manifest = tmp_path / "manifest.jsonl"
+    manifest.write_text("".join(json.dumps({"uri": str(file.path)}) + "\n" for file in files), encoding="utf-8")
     output = tmp_path / "out"
     arguments = ["--output", str(output), "--model", "demo", "--max-failed", "100%"]
     assert main(["transcribe", str(manifest), *arguments]) == 0

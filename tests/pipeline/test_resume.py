@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.memory import descendants
 from funasr_beam.pipeline.cli import main
 from tests.pipeline.test_transcribe import short_samples
 
@@ -103,18 +104,14 @@ def test_no_decoder_process_outlives_a_killed_run(inputs, undisturbed, tmp_path)
     _, lasted_s = undisturbed
     run = start(inputs, tmp_path / "out")
     time.sleep(0.7 * lasted_s)
-    children = decoders_of(run.pid)
+    children = descendants(run.pid)
+    assert children
     run.kill()
     run.wait()
     deadline = time.monotonic() + 10
     while any(is_alive(pid) for pid in children) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not [pid for pid in children if is_alive(pid)]
-
-
-def decoders_of(pid):
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
-    return [int(text) for text in found.stdout.split()]
 
 
 def is_alive(pid):
