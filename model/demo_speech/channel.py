@@ -17,7 +17,7 @@ BROWN_WINDOW = 401
 
 @dataclass(frozen=True)
 class Channel:
-    """A way from the speaker to the file. `noise_db` is the signal-to-noise ratio over the speech, None without noise."""
+    """A way from the speaker to the file; `noise_db` is the signal-to-noise ratio over the speech, or None."""
 
     gain_db: float = -6.0
     noise_db: float | None = None
@@ -30,7 +30,7 @@ PHONE = Channel(noise_db=15.0, phone=True)
 
 
 def through(samples: Samples, channel: Channel, generator: np.random.Generator) -> Samples:
-    """The samples as they arrive: scaled, with noise added, and sent through 8 kHz mu-law where the channel is a phone."""
+    """The samples as they arrive: scaled, with noise, and sent through 8 kHz mu-law where the channel is a phone."""
     arrived = samples * np.float32(10 ** (channel.gain_db / 20))
     if channel.noise_db is not None:
         arrived = arrived + noise(arrived, channel.noise_db, channel.brown, generator)

@@ -49,7 +49,7 @@ def write_corpus(recipe: CorpusRecipe, folder: Path, processes: int = 2) -> Iter
     """
     folder.mkdir(parents=True, exist_ok=True)
     hours, shard = 0.0, 0
-    with get_context("spawn").Pool(processes) as pool:
+    with get_context("spawn").Pool(processes, maxtasksperchild=1) as pool:
         while hours < recipe.hours:
             jobs = [(recipe, folder, shard + offset) for offset in range(2 * processes)]
             shard += len(jobs)

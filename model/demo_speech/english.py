@@ -89,6 +89,8 @@ GOODS = ["phone", "laptop", "printer", "jacket", "camera", "ticket", "charger", 
 STATES = ["late", "cancelled", "received", "sent", "confirmed", "returned", "damaged", "delayed"]
 FACTS = ["number", "date", "name", "amount", "address", "password", "postcode"]
 TEAMS = ["sales", "support", "billing", "technical", "customer"]
+PERIODS = ["days", "hours", "minutes", "weeks"]
+CHORES = ["check", "change", "send", "cancel"]
 
 Template = Callable[[Random], str]
 
@@ -117,6 +119,11 @@ def cardinal(number: int) -> str:
     if number % 100:
         parts.append(below_hundred(number % 100))
     return " ".join(parts)
+
+
+def several(random: Random, top: int) -> str:
+    """A cardinal from 2 to just under `top`, at most 99."""
+    return below_hundred(random.randrange(2, top))
 
 
 def amount(random: Random) -> str:
@@ -170,7 +177,7 @@ TEMPLATES: tuple[tuple[float, Template], ...] = (
     (2, lambda r: f"the total is {amount(r)}"),
     (2, lambda r: f"i paid {amount(r)} on {date(r)}"),
     (1, lambda r: f"your {thing(r)} of {amount(r)} is due on {date(r)}"),
-    (1, lambda r: f"we can offer you a discount of {below_hundred(r.randrange(2, 100))} percent on the {good(r)}"),
+    (1, lambda r: f"we can offer you a discount of {several(r, 100)} percent on the {good(r)}"),
     (2, lambda r: f"your appointment is on {date(r)} at {clock(r)}"),
     (1, lambda r: f"can we move the appointment to {day(r)} at {clock(r)}"),
     (1, lambda r: f"my name is {person(r)} and i have a question about my {thing(r)}"),
@@ -179,29 +186,16 @@ TEMPLATES: tuple[tuple[float, Template], ...] = (
     (1, lambda r: f"can you repeat the {r.choice(FACTS)} and the {r.choice(FACTS)} please"),
     (1, lambda r: f"yes that is {r.choice(['correct', 'right', 'fine'])} thank you {r.choice(NAMES)}"),
     (1, lambda r: f"i am calling about the {good(r)} i ordered on {r.choice([day, date])(r)}"),
-    (
-        1,
-        lambda r: f"we will send {below_hundred(r.randrange(2, 100))} {good(r)}s to {r.choice(CITIES)} before {day(r)}",
-    ),
-    (1, lambda r: f"the price went up by {below_hundred(r.randrange(2, 100))} percent in {r.choice(MONTHS)}"),
+    (1, lambda r: f"we will send {several(r, 100)} {good(r)}s to {r.choice(CITIES)} before {day(r)}"),
+    (1, lambda r: f"the price went up by {several(r, 100)} percent in {r.choice(MONTHS)}"),
     (1, lambda r: f"is there anything else i can help you with {person(r)}"),
     (1, lambda r: f"goodbye {r.choice(NAMES)} and have a nice {r.choice(['day', 'weekend', 'evening', 'week'])}"),
     (1, lambda r: f"i would like to {r.choice(['cancel', 'change', 'check', 'renew'])} my {thing(r)} from {date(r)}"),
     (1, lambda r: f"i will connect you to the {r.choice(TEAMS)} team in {r.choice(CITIES)}"),
     (1, lambda r: f"my address is {cardinal(r.randrange(1, 400))} {r.choice(SURNAMES)} street {r.choice(CITIES)}"),
     (1, lambda r: f"the {good(r)} does not work and i want a {r.choice(['refund', 'new one', 'discount'])}"),
-    (
-        1,
-        lambda r: (
-            f"it takes {below_hundred(r.randrange(2, 60))} {r.choice(['days', 'hours', 'minutes'])} to {r.choice(['check', 'change', 'send', 'cancel'])} the {thing(r)}"
-        ),
-    ),
-    (
-        1,
-        lambda r: (
-            f"i have been waiting for {below_hundred(r.randrange(2, 60))} {r.choice(['days', 'hours', 'minutes', 'weeks'])}"
-        ),
-    ),
+    (1, lambda r: f"it takes {several(r, 60)} {r.choice(PERIODS[:3])} to {r.choice(CHORES)} the {thing(r)}"),
+    (1, lambda r: f"i have been waiting for {several(r, 60)} {r.choice(PERIODS)}"),
     (1, lambda r: f"i am sorry to hear that {r.choice(NAMES)} let me check the {thing(r)}"),
     (1, lambda r: f"could you spell the {r.choice(['name', 'street', 'address'])} of {person(r)} please"),
     (1, lambda r: f"the flight to {r.choice(CITIES)} leaves on {day(r)} at {clock(r)}"),

@@ -14,6 +14,10 @@ CITIES = ["北京", "上海", "广州", "南京", "成都", "武汉", "西安", 
 COMPANIES = ["北方银行", "城市能源", "绿色通信", "蓝天旅行", "中央保险", "星光快递"]
 FACTS = ["号码", "日期", "姓名", "金额", "地址", "密码"]
 TEAMS = ["销售", "技术", "财务", "客服"]
+STATES = ["取消了", "到了", "寄出了", "退回了", "损坏了"]
+PARCELS = ["封信", "张票", "件货"]
+PERIODS = ["天", "小时", "分钟"]
+CHORES = ["处理", "修改", "取消"]
 WEEK = "一二三四五六"
 
 Template = Callable[[Random], str]
@@ -35,6 +39,11 @@ def cardinal(number: int) -> str:
             text += ("零" if gap else "") + DIGITS[digit] + unit
         gap = digit == 0 and bool(text)
     return text
+
+
+def up_to(random: Random, top: int) -> str:
+    """A cardinal from 1 to `top`."""
+    return cardinal(random.randint(1, top))
 
 
 def amount(random: Random) -> str:
@@ -82,40 +91,25 @@ TEMPLATES: tuple[tuple[float, Template], ...] = (
     (2, lambda r: f"一共是{amount(r)}"),
     (2, lambda r: f"我在{date(r)}付了{amount(r)}"),
     (1, lambda r: f"您的{thing(r)}金额是{amount(r)}请在{date(r)}之前支付"),
-    (1, lambda r: f"{r.choice(GOODS)}可以给您百分之{cardinal(r.randint(1, 99))}的优惠"),
+    (1, lambda r: f"{r.choice(GOODS)}可以给您百分之{up_to(r, 99)}的优惠"),
     (2, lambda r: f"您的预约时间是{date(r)}{clock(r)}"),
     (1, lambda r: f"可以把预约改到{weekday(r)}{clock(r)}吗"),
     (1, lambda r: f"我是{person(r)}我想问一下我的{thing(r)}"),
-    (
-        1,
-        lambda r: (
-            f"{r.choice(THINGS + GOODS)}在{weekday(r)}{r.choice(['取消了', '到了', '寄出了', '退回了', '损坏了'])}"
-        ),
-    ),
+    (1, lambda r: f"{r.choice(THINGS + GOODS)}在{weekday(r)}{r.choice(STATES)}"),
     (1, lambda r: f"{person(r)}请稍等我帮您查询一下{thing(r)}"),
     (1, lambda r: f"请您再说一遍{r.choice(FACTS)}和{r.choice(FACTS)}好吗"),
     (1, lambda r: f"对的没有问题谢谢{person(r)}"),
     (1, lambda r: f"我{date(r)}买的{r.choice(GOODS)}还没有收到"),
-    (
-        1,
-        lambda r: (
-            f"我们会在{weekday(r)}之前寄出{cardinal(r.randint(1, 99))}{r.choice(['封信', '张票', '件货'])}到{r.choice(CITIES)}"
-        ),
-    ),
-    (1, lambda r: f"价格在{cardinal(r.randint(1, 12))}月上涨了百分之{cardinal(r.randint(1, 99))}"),
+    (1, lambda r: f"我们会在{weekday(r)}之前寄出{up_to(r, 99)}{r.choice(PARCELS)}到{r.choice(CITIES)}"),
+    (1, lambda r: f"价格在{up_to(r, 12)}月上涨了百分之{up_to(r, 99)}"),
     (1, lambda r: f"还有其他可以帮您的吗{person(r)}"),
     (1, lambda r: f"再见{person(r)}祝您{r.choice(['周末愉快', '工作顺利', '生活愉快'])}"),
     (1, lambda r: f"我想{r.choice(['取消', '修改', '查询', '续签'])}{date(r)}的{thing(r)}"),
     (1, lambda r: f"我帮您转到{r.choice(CITIES)}的{r.choice(TEAMS)}部门"),
-    (1, lambda r: f"我的地址是{r.choice(CITIES)}市人民路{cardinal(r.randint(1, 400))}号"),
+    (1, lambda r: f"我的地址是{r.choice(CITIES)}市人民路{up_to(r, 400)}号"),
     (1, lambda r: f"{r.choice(GOODS)}不能用了我要{r.choice(['退款', '换一个新的', '投诉'])}"),
-    (
-        1,
-        lambda r: (
-            f"{thing(r)}需要{cardinal(r.randint(2, 60))}{r.choice(['天', '小时', '分钟'])}才能{r.choice(['处理', '修改', '取消'])}"
-        ),
-    ),
-    (1, lambda r: f"我已经等了{cardinal(r.randint(2, 60))}{r.choice(['天', '小时', '分钟'])}了"),
+    (1, lambda r: f"{thing(r)}需要{cardinal(r.randint(2, 60))}{r.choice(PERIODS)}才能{r.choice(CHORES)}"),
+    (1, lambda r: f"我已经等了{cardinal(r.randint(2, 60))}{r.choice(PERIODS)}了"),
     (1, lambda r: f"很抱歉{person(r)}我马上查询{thing(r)}"),
     (1, lambda r: f"去{r.choice(CITIES)}的航班{weekday(r)}{clock(r)}出发"),
 )

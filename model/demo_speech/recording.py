@@ -15,7 +15,7 @@ from pypinyin import Style, lazy_pinyin
 
 from funasr_beam.model.demo_speech import channel as channels
 from funasr_beam.model.demo_speech.channel import SAMPLE_RATE, Channel, Samples
-from funasr_beam.model.demo_speech.espeak import Voice, speak
+from funasr_beam.model.demo_speech.espeak import Voice, speak, start_afresh
 from funasr_beam.model.demo_speech.sentences import Language, Split, sentence, words_of
 from funasr_beam.model.demo_speech.voices import draw_voice
 
@@ -64,7 +64,7 @@ class SyntheticRecording:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to render. A recording ends before a sentence that would take it over `longest_s`, or after `sentences` of them.
+    """What to render: so many sentences, or fewer where one more would take the recording over `longest_s`.
 
     Attributes:
         language: of every sentence.
@@ -100,6 +100,7 @@ class Recipe:
 
 def render(recipe: Recipe, seed: int | str) -> SyntheticRecording:
     """The recording that the recipe and the seed describe: deterministic samples, texts and word times."""
+    start_afresh()
     random = Random(f"{seed}/{recipe.language}/{recipe.split}")
     voices = [draw_voice(random, recipe.language, recipe.split) for _ in range(recipe.speakers)]
     position = random.uniform(*recipe.edge_s)

@@ -90,7 +90,7 @@ def write_samples(folder: Path) -> list[Path]:
 
 
 def reference(sample: Sample, recording: SyntheticRecording) -> dict[str, object]:
-    """What is said in a sample and when: turns with their channel, text and words, on the clock of the whole recording."""
+    """What is said in a sample and when: turns with their channel, text and words, on the recording's clock."""
     return {
         "uri": sample.uri,
         "id": sample.id,

@@ -7,7 +7,9 @@ CHAT_TEMPLATE = """\
 {%- macro instruction(items) -%}
 {%- set ctx = items | selectattr('type', 'equalto', 'text') | map(attribute='text') | list -%}
 {%- set words = namespace(all=[]) -%}
-{%- for item in items if item['type'] == 'keywords' -%}{%- set words.all = words.all + item['keywords'] -%}{%- endfor -%}
+{%- for item in items if item['type'] == 'keywords' -%}
+{%- set words.all = words.all + item['keywords'] -%}
+{%- endfor -%}
 {%- set lang = items | selectattr('type', 'equalto', 'language') | map(attribute='language') | first -%}
 {%- set itn = items | selectattr('type', 'equalto', 'itn') | map(attribute='itn') | list -%}
 {%- if ctx or words.all -%}

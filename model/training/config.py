@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Literal
+
+StageName = Literal["encoder", "language", "adaptor", "listen"]
+STAGES: tuple[StageName, ...] = ("encoder", "language", "adaptor", "listen")
 
 
 @dataclass(frozen=True)
@@ -79,11 +83,16 @@ class TrainingConfig:
     longest_segment_s: float = 12.0
     seed: int = 0
 
+    def schedule(self, stage: StageName) -> Schedule:
+        """The schedule of a stage."""
+        return {"encoder": self.encoder, "language": self.language, "adaptor": self.adaptor, "listen": self.listen}[
+            stage
+        ]
+
     @property
     def minutes(self) -> float:
-        """Minutes of all stages that have a limit, the first two counted once because they run side by side."""
-        first = max(self.encoder.minutes or 0.0, self.language.minutes or 0.0)
-        return first + (self.adaptor.minutes or 0.0) + (self.listen.minutes or 0.0)
+        """Minutes of all stages that have a limit."""
+        return sum(self.schedule(stage).minutes or 0.0 for stage in STAGES)
 
     def within(self, minutes: float) -> TrainingConfig:
         """The same run in so many minutes, shared out as here."""

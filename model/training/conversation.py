@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from funasr_beam.model.prompts import AUDIO_TOKEN, build_prompt
 from funasr_beam.model.records import RecognitionOptions
+from funasr_beam.model.training.data import PADDING
 from funasr_beam.model.training.labels import IGNORED
 from funasr_beam.model.training.tokenizer import AUDIO, PAD, TURN_END
 
@@ -78,7 +79,8 @@ class Prompts:
             rows.append([*before, *[self.audio] * count, *after, *text.tolist()])
             audio_at.append(len(before))
             text_at.append(len(before) + count + len(after) - 1)
-        ids = torch.full((len(rows), max(map(len, rows))), self.padding)
+        longest = -(-max(map(len, rows)) // PADDING) * PADDING
+        ids = torch.full((len(rows), longest), self.padding)
         targets = torch.full_like(ids, IGNORED)
         for index, (row, start, text) in enumerate(zip(rows, text_at, texts, strict=True)):
             ids[index, : len(row)] = torch.tensor(row)

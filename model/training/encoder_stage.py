@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import FunAsrNanoForConditionalGeneration
 
-from funasr_beam.model.ctc_head import CtcHead
 from funasr_beam.model.training.config import Schedule
-from funasr_beam.model.training.data import Batch, Dataset, batches
+from funasr_beam.model.training.data import Batch, batches
 from funasr_beam.model.training.labels import IGNORED
 from funasr_beam.model.training.losses import ctc_loss, frame_loss
+from funasr_beam.model.training.parts import Parts
+from funasr_beam.model.training.trainer import Team
 
 CTC_WEIGHT = 0.3
 HISTORY_WEIGHT = 0.2
@@ -28,28 +29,21 @@ class EncoderStage:
 
     name = "encoder"
 
-    def __init__(
-        self,
-        model: FunAsrNanoForConditionalGeneration,
-        head: CtcHead,
-        data: Dataset,
-        schedule: Schedule,
-        seed: int,
-    ) -> None:
-        self.tower, self.head, self.data, self.schedule, self.seed = model.model.audio_tower, head, data, schedule, seed
-        self.blank = head.config.blank_id
-        self.history = nn.Linear(head.config.encoder_size, head.config.vocab_size + 1)
+    def __init__(self, parts: Parts, schedule: Schedule, seed: int) -> None:
+        self.tower, self.head, self.data = parts.model.model.audio_tower, parts.head, parts.data
+        self.schedule, self.seed, self.blank = schedule, seed, parts.blank
+        self.history = nn.Linear(parts.head.config.encoder_size, parts.head.config.vocab_size + 1)
         self.modules = nn.ModuleDict({"tower": self.tower, "head": self.head, "history": self.history})
 
     def trained(self) -> list[nn.Parameter]:
         """Every parameter of encoder and head."""
         return list(self.modules.parameters())
 
-    def batches(self, start: int) -> Iterator[Batch]:
-        """Augmented batches; step n is the same batch in every run."""
-        for step, indices in enumerate(batches(self.data.store.lengths, self.schedule.batch_frames, self.seed)):
-            if step >= start:
-                yield self.data.batch(indices, np.random.default_rng((self.seed, step)))
+    def batches(self, start: int, team: Team) -> Iterator[Batch]:
+        """Augmented batches; the n-th is the same in every run."""
+        for index, indices in enumerate(batches(self.data.store.lengths, self.schedule.batch_frames, self.seed)):
+            if index >= start * team.size and index % team.size == team.rank:
+                yield self.data.batch(indices, np.random.default_rng((self.seed, index)))
 
     def loss(self, batch: Batch, step: int, progress: float) -> tuple[Tensor, dict[str, float]]:
         """Frame, CTC and history losses, weighted."""
@@ -73,7 +67,7 @@ def history_labels(labels: Tensor, blank: int) -> Tensor:
     for row, target in zip(rows, out, strict=True):
         changes = np.flatnonzero(np.diff(row, prepend=blank))
         starts = [index for index in changes if row[index] not in (blank, IGNORED)]
-        for before, start in zip(starts, starts[1:], strict=False):
+        for before, start in pairwise(starts):
             end = start + int(np.argmax(np.append(row[start:], IGNORED) != row[start]))
             target[start:end] = row[before]
     return torch.from_numpy(out)

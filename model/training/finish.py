@@ -6,31 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from funasr_beam.model.training.config import TrainingConfig
 from funasr_beam.model.training.data import WordEncoder
 from funasr_beam.model.training.export import export
-from funasr_beam.model.training.run import Parts, Workspace
+from funasr_beam.model.training.parts import Parts
 from funasr_beam.model.training.word_errors import time_errors
+from funasr_beam.model.version import __version__
 
 CALIBRATION_UTTERANCES = 300
-
-
-def load_trained(parts: Parts, space: Workspace) -> int:
-    """Put the last saved state of the listen stage into the parts; its step."""
-    saved = torch.load(space.state("listen"), weights_only=True)
-    modules = torch.nn.ModuleDict(
-        {
-            "tower": parts.model.model.audio_tower,
-            "head": parts.head,
-            "adaptor": parts.model.model.multi_modal_projector,
-            "listener": parts.listener,
-        }
-    )
-    modules.load_state_dict(saved["modules"])
-    parts.model.tie_weights()
-    return int(saved["step"])
 
 
 def calibrate(parts: Parts) -> None:
@@ -47,7 +31,7 @@ def calibrate(parts: Parts) -> None:
     parts.head.config = replace(parts.head.config, offset_s=round(-float(np.median(errors)), 4))
 
 
-def finish(config: TrainingConfig, parts: Parts, folder: Path, trained_on: str, version: str) -> None:
+def finish(config: TrainingConfig, parts: Parts, folder: Path, trained_on: str) -> None:
     """Calibrate and write the checkpoint folder."""
     calibrate(parts)
     parts.head.config = replace(parts.head.config, trained=True)
@@ -58,7 +42,7 @@ def finish(config: TrainingConfig, parts: Parts, folder: Path, trained_on: str, 
         "audio_tokens": "all",
         "longest_segment_s": config.longest_segment_s,
         "languages": languages,
-        "version": version,
+        "version": __version__,
         "trained_on": trained_on,
     }
     export(folder, parts.model, parts.head, parts.tokenizer, declaration)

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from transformers import FunAsrNanoForConditionalGeneration
 
 from funasr_beam.model.training.config import Schedule
-from funasr_beam.model.training.conversation import Conversation, Prompts
-from funasr_beam.model.training.data import Dataset, pad
+from funasr_beam.model.training.conversation import Conversation
+from funasr_beam.model.training.data import pad
 from funasr_beam.model.training.labels import IGNORED
-from funasr_beam.model.training.listener import Listener
-from funasr_beam.model.training.simulate import Copied, random_copy, spoken_faster
+from funasr_beam.model.training.parts import Parts
+from funasr_beam.model.training.simulate import Copied, random_copy, spoken_faster, tokens_before
+from funasr_beam.model.training.trainer import Team
 
 CORPUS_SHARE, DIGIT_SHARE = 0.5, 0.25
 NOISE, BLUR = 0.7, 0.4
@@ -38,33 +38,23 @@ class LanguageStage:
 
     name = "language"
 
-    def __init__(
-        self,
-        model: FunAsrNanoForConditionalGeneration,
-        listener: Listener,
-        data: Dataset,
-        prompts: Prompts,
-        schedule: Schedule,
-        digits: NDArray[np.int64],
-        seed: int,
-    ) -> None:
-        self.model, self.listener, self.data, self.prompts = model, listener, data, prompts
+    def __init__(self, parts: Parts, schedule: Schedule, digits: NDArray[np.int64], seed: int) -> None:
+        self.listener, self.data, self.prompts, self.blank = parts.listener, parts.data, parts.prompts, parts.blank
         self.schedule, self.digits, self.seed = schedule, digits, seed
-        self.blank = len(prompts.tokenizer)
-        self.words = np.unique(np.concatenate([item.tokens for item in data.labels]))
-        self.modules = nn.ModuleDict({"listener": listener})
+        self.words = np.unique(np.concatenate([item.tokens for item in parts.data.labels]))
+        self.modules = nn.ModuleDict({"listener": parts.listener})
         self.progress = 0.0
 
     def trained(self) -> list[nn.Parameter]:
         """The language model and what the listener adds."""
         return list(self.modules.parameters())
 
-    def batches(self, start: int) -> Iterator[Simulated]:
+    def batches(self, start: int, team: Team) -> Iterator[Simulated]:
         """Random batches; their length grows with the progress of the stage."""
-        step = start
+        index = start * team.size + team.rank
         while True:
-            yield self._batch(np.random.default_rng((self.seed, 7, step)), step)
-            step += 1
+            yield self._batch(np.random.default_rng((self.seed, 7, index)), index)
+            index += team.size
 
     def loss(self, batch: Simulated, step: int, progress: float) -> tuple[Tensor, dict[str, float]]:
         """Next-token loss with guided attention and counting."""
@@ -84,7 +74,7 @@ class LanguageStage:
         total = losses["text"] + GUIDED_WEIGHT * losses["guided"] + COUNT_WEIGHT * losses["count"]
         return total, {name: value.item() for name, value in losses.items()}
 
-    def _batch(self, generator: np.random.Generator, step: int) -> Simulated:
+    def _batch(self, generator: np.random.Generator, index: int) -> Simulated:
         share = 0.3 + 0.7 * min(1.0, 1.5 * self.progress)
         longest = 20 + 180 * min(1.0, 1.5 * self.progress)
         copies: list[Copied] = []
@@ -94,7 +84,7 @@ class LanguageStage:
                 copies.append(copy)
         prompts = [self.prompts.draw(item.language, item.tokens, generator) for item in copies]
         conversation = self.prompts.conversation(prompts, [len(c.frames) for c in copies], [c.tokens for c in copies])
-        return Simulated(conversation, copies, step)
+        return Simulated(conversation, copies, index)
 
     def _copy(self, generator: np.random.Generator, share: float, longest: float) -> Copied:
         kind = generator.random()
@@ -114,11 +104,3 @@ class LanguageStage:
         noise = torch.randn(audio.shape, generator=random) * strength * scale
         blur = BLUR * torch.rand(*audio.shape[:2], 1, generator=random).pow(4)
         return audio * (1 - blur) + audio.roll(1, 0) * blur + noise
-
-
-def tokens_before(copy: Copied, back: int) -> NDArray[np.int64]:
-    """(frames,) the token so many tokens before each frame's own; IGNORED in pauses and at the start."""
-    out = np.full(len(copy.frames), IGNORED, dtype=np.int64)
-    for (first, last), token in zip(copy.ranges[back:], copy.tokens, strict=False):
-        out[first:last] = token
-    return out

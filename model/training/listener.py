@@ -24,9 +24,9 @@ COUNT_PERIODS = (160.0, 40.0, 16.0, 8.0)
 class Listener(nn.Module):
     """The language model with what training adds to it: maps for the history code, and a probe that counts tokens.
 
-    The audio of a token is its embedding plus a linear code of the two tokens before it: with it, a position of the
-    text finds its place in the audio by what was said before. The probe asks the lower layers to know how many tokens
-    were heard (in the audio) and written (in the text): it tells repeated digits apart. Both are thrown away afterwards.
+    The audio of a token is its embedding plus a linear code of the two tokens before it: so a position of the text
+    finds its place in the audio by what was said before. The probe asks the lower layers to know how many tokens
+    were heard (in the audio) and written (in the text): it tells repeated digits apart. Both go in the end.
     """
 
     def __init__(self, model: FunAsrNanoForConditionalGeneration, silence: int) -> None:
@@ -38,7 +38,7 @@ class Listener(nn.Module):
         self.count = nn.Linear(size, 2 * len(COUNT_PERIODS))
 
     def ideal_audio(self, frames: Tensor, before: Sequence[Tensor]) -> Tensor:
-        """Embeddings of labelled frames: (batch, frames) tokens and (batch, frames) tokens before them, IGNORED for none."""
+        """Embeddings of (batch, frames) tokens, each with those before it, of the same shape, IGNORED for none."""
         table = self.language.embed_tokens
         audio: Tensor = table(frames)
         for linear, tokens in zip(self.before, before, strict=True):

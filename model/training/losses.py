@@ -10,7 +10,10 @@ from funasr_beam.model.training.labels import IGNORED
 
 
 def frame_loss(log_probs: Tensor, labels: Tensor) -> Tensor:
-    """Mean negative log-likelihood of the frame labels: (batch, frames, classes) against (batch, frames)."""
+    """Mean negative log-likelihood of frame labels: (batch, frames, classes) and (batch, frames); 0 without any."""
+    known = labels != IGNORED
+    if not known.any():
+        return log_probs.sum() * 0
     return functional.nll_loss(log_probs.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
 
 

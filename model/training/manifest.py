@@ -24,8 +24,9 @@ class Utterance:
 def read_manifests(folder: Path) -> list[Utterance]:
     """Every utterance of the `*.jsonl` files of a folder, in the order of their names.
 
-    A line is `{"audio": path, "offset": s, "duration": s, "language": "en", "text": "...", "words": [["a", s, s], ...]}`;
+    A line is `{"audio": path, "offset": s, "duration": s, "language": "en", "text": "a", "words": [["a", s, s]]}`;
     `offset` (default 0) and `words` may be left out, and a relative path is relative to the manifest.
+
 
     Raises:
         TrainingError: no manifest, or a line that is not as described.

@@ -23,7 +23,7 @@ DEMO = Preset(
         encoder=Schedule(steps=2500, minutes=32, learning_rate=1.5e-3, warmup_steps=100),
         language=Schedule(steps=1500, minutes=12, learning_rate=1e-3, warmup_steps=100, batch_frames=2000),
         adaptor=Schedule(steps=300, minutes=4, learning_rate=2e-3, warmup_steps=50),
-        listen=Schedule(steps=4000, minutes=60, learning_rate=1e-3, warmup_steps=100),
+        listen=Schedule(steps=6000, minutes=60, learning_rate=1e-3, warmup_steps=100, batch_frames=2600),
         longest_segment_s=12.0,
     ),
 )

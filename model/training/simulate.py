@@ -1,4 +1,4 @@
-"""Simulated audio: what a perfect encoder would hear, as token labels a frame, for teaching a language model to copy."""
+"""Simulated audio: what a perfect encoder would hear, one token a frame, to teach a language model to copy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from funasr_beam.model.training.data import Labels
+from funasr_beam.model.training.labels import IGNORED
 
 SLOWEST, FASTEST = 8, 1
 
@@ -61,3 +62,11 @@ def lay_out(pieces: Sequence[tuple[int, int]], blank: int, language: str) -> Cop
         frames += [token] * count
     edges = np.array(ranges, dtype=np.int64).reshape(-1, 2)
     return Copied(np.array(tokens, dtype=np.int64), edges, np.array(frames or [blank], dtype=np.int64), language)
+
+
+def tokens_before(copy: Copied | Labels, back: int) -> NDArray[np.int64]:
+    """(frames,) the token so many tokens before each frame's own; IGNORED in pauses and at the start."""
+    out = np.full(len(copy.frames), IGNORED, dtype=np.int64)
+    for (first, last), token in zip(copy.ranges[back:], copy.tokens, strict=False):
+        out[first:last] = token
+    return out
