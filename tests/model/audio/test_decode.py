@@ -85,8 +85,7 @@ def test_sound_that_begins_after_the_picture_keeps_the_clock_of_the_picture(tmp_
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "encoding"), [("l.mp3", MP3), ("l.m4a", AAC), ("l.opus", OPUS), ("l.mka", AAC)])
 def test_an_hour_does_not_drift(tmp_path, name, encoding):
-    rate = 48_000 if encoding is OPUS else 44_100
-    path = write_media(tmp_path / name, chirps(rate, [[1.0, 3590.0]], 3600.0), rate, encoding)
+    path = write_media(tmp_path / name, chirps(16_000, [[1.0, 3590.0]], 3600.0), 16_000, encoding)
     source = MediaSource(str(path))
     start, end = (decode_range(source, TimeRange(a, a + 5)).samples[0] for a in (0.0, 3588.0))
     assert abs(lag_ms(start, 1.0)) <= 1.0
@@ -98,9 +97,9 @@ def ranged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[MediaSou
     """Each format with the samples of the whole recording."""
     folder = tmp_path_factory.mktemp("ranged")
     made = {}
+    sounds = {rate: speech_like(RANGED_S, rate, 2) for rate in {row[2] for row in RANGED}}
     for name, encoding, rate in RANGED:
-        channels = 1 if "g722" in name else 2
-        path = write_media(folder / name, speech_like(RANGED_S, rate, channels), rate, encoding)
+        path = write_media(folder / name, sounds[rate][: 1 if "g722" in name else 2], rate, encoding)
         source = MediaSource(str(path))
         made[name] = (source, decode_range(source).samples)
     return made
