@@ -59,7 +59,7 @@ def encode_mulaw(samples: Samples) -> NDArray[np.int8]:
     """Samples in [-1, 1] as signed mu-law steps from -127 to 127."""
     clipped = np.clip(samples, -1, 1)
     steps = np.sign(clipped) * np.log1p(MULAW * np.abs(clipped)) / np.log1p(MULAW) * 127
-    return np.round(steps).astype(np.int8)
+    return np.asarray(np.round(steps), dtype=np.int8)
 
 
 def decode_mulaw(steps: NDArray[np.int8]) -> Samples:

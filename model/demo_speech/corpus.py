@@ -67,7 +67,7 @@ def _write_shard(job: tuple[CorpusRecipe, Path, int]) -> float:
         partial = manifest.with_suffix(".tmp")
         partial.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
         partial.rename(manifest)
-    return sum(json.loads(line)["duration"] for line in manifest.read_text(encoding="utf-8").splitlines())
+    return float(sum(json.loads(line)["duration"] for line in manifest.read_text(encoding="utf-8").splitlines()))
 
 
 def _write_audio(recipe: CorpusRecipe, path: Path, shard: int) -> list[dict[str, object]]:

@@ -57,8 +57,8 @@ class Sample:
 
 
 SPOKEN = (
-    Sample("calls/en-mono.wav", media.WAV, "en"),
-    Sample("calls/zh-mono.flac", media.FLAC, "zh"),
+    Sample("calls/en-mono.wav", media.WAV, "en", 8),
+    Sample("calls/zh-mono.flac", media.FLAC, "zh", 8),
     Sample("calls/en-stereo.wav", media.MULAW, "en", 6, 2, True),
     Sample("calls/zh-stereo.opus", media.OPUS, "zh", 6, 2, True),
     Sample("calls/en-phone.wav", media.MULAW, "en", 5, channel=PHONE),
@@ -78,7 +78,10 @@ SILENT, EMPTY, NOT_AUDIO = "broken/silence.wav", "broken/empty.wav", "broken/tex
 def write_samples(folder: Path) -> list[Path]:
     """Make every sample, the manifest and the references in a folder; the files written, in order."""
     written = [_write_spoken(sample, folder) for sample in SPOKEN]
-    rows = [(sample.uri, sample.id, sample.language, recording.text) for sample, recording in written]
+    rows = [
+        (sample.uri, sample.id, sample.language, recording.text if sample.kept == 1 else "")
+        for sample, recording in written
+    ]
     encode(np.zeros(round(SILENCE_S * SAMPLE_RATE), dtype=np.float32), folder / SILENT, media.MULAW)
     (folder / EMPTY).write_bytes(b"")
     (folder / NOT_AUDIO).write_text("This is a text that somebody saved under the wrong name.\n", encoding="utf-8")

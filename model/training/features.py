@@ -62,7 +62,7 @@ def extract(utterance: Utterance) -> NDArray[np.float16]:
     extractor = FunAsrNanoFeatureExtractor()
     samples = torch.from_numpy(read_samples(utterance))
     stacked = extractor._apply_lfr(extractor._extract_fbank_features(samples))
-    return stacked.numpy().astype(np.float16)
+    return np.asarray(stacked.numpy(), dtype=np.float16)
 
 
 def read_samples(utterance: Utterance) -> NDArray[np.float32]:
@@ -76,7 +76,7 @@ def read_samples(utterance: Utterance) -> NDArray[np.float32]:
             raise TrainingError(f"{utterance.audio}: training reads 16-bit mono WAV at {SAMPLE_RATE} Hz")
         audio.setpos(round(utterance.offset_s * SAMPLE_RATE))
         data = audio.readframes(round(utterance.duration_s * SAMPLE_RATE))
-    return np.frombuffer(data, dtype="<i2").astype(np.float32) / 32768
+    return np.frombuffer(data, dtype="<i2").astype(np.float32) / np.float32(32768)
 
 
 def _from_json(item: dict[str, object]) -> Utterance:

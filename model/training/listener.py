@@ -87,11 +87,11 @@ class Listener(nn.Module):
         code = count_code(ordinals)
         read = self.count(hidden).float()
         text = (read[rows, positions] - code).pow(2).mean()
-        squares = (read.pow(2).sum(-1)[rows] - 2 * torch.einsum("nlc,nc->nl", read[rows], code)) + code.pow(2).sum(
-            -1, keepdim=True
-        )
-        heard = (squares * inside).sum() / inside.sum() / code.shape[-1]
-        return text + heard
+        products = torch.einsum("nlc,nc->nl", read[rows], code)
+        distances = read.pow(2).sum(-1)[rows] - 2 * products + code.pow(2).sum(-1, keepdim=True)
+        heard: Tensor = (distances * inside).sum() / inside.sum() / code.shape[-1]
+        total: Tensor = text + heard
+        return total
 
 
 def count_code(ordinals: Tensor) -> Tensor:

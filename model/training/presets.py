@@ -20,7 +20,7 @@ DEMO = Preset(
     corpus=CorpusRecipe(hours=40.0, longest_s=12.0),
     training=TrainingConfig(
         name="demo",
-        encoder=Schedule(steps=2500, minutes=32, learning_rate=1.5e-3, warmup_steps=100),
+        encoder=Schedule(steps=2500, minutes=30, learning_rate=1.5e-3, warmup_steps=100),
         language=Schedule(steps=1500, minutes=12, learning_rate=1e-3, warmup_steps=100, batch_frames=2000),
         adaptor=Schedule(steps=300, minutes=4, learning_rate=2e-3, warmup_steps=50),
         listen=Schedule(steps=6000, minutes=60, learning_rate=1e-3, warmup_steps=100, batch_frames=2600),

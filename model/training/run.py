@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import multiprocessing
+from torch.multiprocessing.spawn import spawn
 from transformers import PreTrainedTokenizerFast
 
 from funasr_beam.model.alignment import split_words
@@ -40,7 +40,8 @@ def train(config: TrainingConfig, space: Workspace, processes: int) -> None:
             continue
         with tempfile.TemporaryDirectory() as folder:
             meeting = Path(folder) / "meeting"
-            multiprocessing.spawn(train_stage, args=(processes, meeting, config, space, name), nprocs=processes)
+            team = (processes, meeting, config, space, name)
+            spawn(train_stage, args=team, nprocs=processes)  # type: ignore[no-untyped-call]
 
 
 def prepare(space: Workspace, threads: int) -> None:

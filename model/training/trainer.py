@@ -50,7 +50,8 @@ class Team:
         clock = torch.tensor([elapsed_s if self.rank == 0 else 0.0])
         flat = torch.cat([*(gradient.flatten() for gradient in gradients), clock])
         distributed.all_reduce(flat)
-        parts = (flat[:-1] / self.size).split([gradient.numel() for gradient in gradients])
+        sizes = [gradient.numel() for gradient in gradients]
+        parts = torch.split(flat[:-1] / self.size, sizes)
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
         return float(flat[-1])
@@ -113,7 +114,7 @@ def run_stage(
             group["lr"] = learning_rate(schedule, progress.step, share)
         loss, figures = stage.loss(next(batches), progress.step, share)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         now_s = time.monotonic()
         progress.elapsed_s = team.average(parameters, now_s - begun_s)
         nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
