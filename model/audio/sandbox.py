@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import IO
 
 import numpy as np
@@ -16,10 +17,13 @@ from funasr_beam.model.audio.limits import DEFAULT_LIMITS, DecodeLimits
 from funasr_beam.model.audio.source import MediaSource
 from funasr_beam.model.audio.wire import Message, Request, error_of, summary_of, unpack
 from funasr_beam.model.errors import Cause, RecordingError
-from funasr_beam.model.records import MediaInfo
+from funasr_beam.model.records import MediaInfo, Samples
 
 START_S = 60.0
 """Longest time for a child to start, on a machine where everything starts at once."""
+
+LAST = frozenset({"summary", "media", "failure"})
+"""The messages that end an answer."""
 
 
 class Decoder:
@@ -44,8 +48,8 @@ class Decoder:
         Raises:
             RecordingError: as `probe.probe`; DECODE_TIMEOUT and DECODER_CRASHED besides.
         """
-        media = [MediaInfo(**m.data) for m in self._ask(Request(source, self._limits)) if m.kind == "media"]
-        return media[0]
+        answers = list(self._ask(Request(source, self._limits)))
+        return next(answer for answer in answers if isinstance(answer, MediaInfo))
 
     def decode_range(self, source: MediaSource, span: TimeRange = WHOLE) -> DecodedRange:
         """What `decode.decode_range` gives, for any file whatever is in it.
@@ -54,7 +58,8 @@ class Decoder:
             RecordingError: as `decode.decode_range`; DECODE_TIMEOUT and DECODER_CRASHED besides.
         """
         request = Request(source, self._limits, span.start_s, span.end_s)
-        return assemble(span.start_s, self._events(request))
+        events = (answer for answer in self._ask(request) if not isinstance(answer, MediaInfo))
+        return assemble(span.start_s, events)
 
     @property
     def pid(self) -> int | None:
@@ -76,31 +81,19 @@ class Decoder:
     def __del__(self) -> None:
         self.close()
 
-    def _events(self, request: Request) -> Iterator[Event]:
-        room = self._limits.max_samples
-        for message in self._ask(request):
-            if message.kind == "opened":
-                opened = Opened(**message.data)
-                yield Opened(opened.size_bytes, opened.num_channels, min(opened.expected_samples or 0, room))
-            elif message.kind == "samples":
-                yield np.frombuffer(message.payload, np.int16).reshape(message.data["channels"], -1)
-            else:
-                yield summary_of(message)
-
-    def _ask(self, request: Request) -> Iterator[Message]:
-        """The messages that answer a request; whatever goes wrong ends the child and becomes a cause."""
-        done = False
+    def _ask(self, request: Request) -> Iterator[Event | MediaInfo]:
+        """What answers a request; whatever goes wrong ends the child and becomes a cause."""
+        done, reading = False, _Reading(request.limits)
         try:
             for message in self._begun(request).answers():
-                done = message.kind in ("summary", "media", "failure")
-                if message.kind == "failure":
-                    raise error_of(message)
-                yield message
+                done = message.kind in LAST
+                yield reading.of(message)
         except TimeoutError as error:
             raise RecordingError(Cause.DECODE_TIMEOUT, f"{request.source.uri}: {error}") from error
         except (EOFError, BrokenPipeError) as error:
             raise RecordingError(Cause.DECODER_CRASHED, self._last_words(request)) from error
         except (ValueError, TypeError, KeyError) as error:
+            done = False
             what = f"{request.source.uri}: the decoder process talked nonsense ({error})"
             raise RecordingError(Cause.DECODER_CRASHED, what) from error
         finally:
@@ -122,6 +115,42 @@ class Decoder:
     def _last_words(self, request: Request) -> str:
         code = self._child.end() if self._child is not None else None
         return f"{request.source.uri}: the decoder process died (exit status {code}) on this file"
+
+
+class _Reading:
+    """Makes events of messages, and takes no more from a child than was asked for: it may be in other hands."""
+
+    def __init__(self, limits: DecodeLimits) -> None:
+        self._limits = limits
+        self._channels = self._frames = 0
+
+    def of(self, message: Message) -> Event | MediaInfo:
+        """The event in a message.
+
+        Raises:
+            RecordingError: the child tells of one.
+            ValueError, TypeError, KeyError: nothing that our own child would say.
+        """
+        if message.kind == "failure":
+            raise error_of(message)
+        if message.kind == "samples":
+            return self._samples(message)
+        if message.kind == "opened":
+            return self._opened(Opened(**message.data))
+        return MediaInfo(**message.data) if message.kind == "media" else summary_of(message)
+
+    def _opened(self, opened: Opened) -> Opened:
+        self._channels = opened.num_channels
+        if not 0 <= opened.num_channels <= self._limits.max_channels:
+            raise ValueError(f"{opened.num_channels} channels")
+        return replace(opened, expected_samples=min(opened.expected_samples or 0, self._limits.max_samples))
+
+    def _samples(self, message: Message) -> Samples:
+        samples = np.frombuffer(message.payload, np.int16).reshape(self._channels, -1)
+        self._frames += samples.shape[1]
+        if self._frames > self._limits.max_samples:
+            raise ValueError(f"{self._frames} samples")
+        return samples
 
 
 class _Child:
@@ -172,7 +201,7 @@ class _Child:
                 self._deadline.extend(self._limits.total_s(message.data["size_bytes"]))
             if message.kind != "alive":
                 yield message
-            if message.kind in ("summary", "media", "failure"):
+            if message.kind in LAST:
                 return
 
     def end(self) -> int:

@@ -97,7 +97,7 @@ def _answer(request: Request, file: MediaFile, owner: _Owner) -> None:
         elif isinstance(event, DecodeSummary):
             owner.send(summary_message(event))
         else:
-            owner.send(Message("samples", {"channels": event.shape[0]}, np.ascontiguousarray(event).tobytes()))
+            owner.send(Message("samples", {}, np.ascontiguousarray(event).tobytes()))
 
 
 def _next_request(requests: BinaryIO) -> Request | None:

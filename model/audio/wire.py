@@ -49,12 +49,14 @@ def unpack(read_exactly: Callable[[int], bytes]) -> Message:
     """The next message.
 
     Raises:
-        ValueError: this is no message.
+        ValueError, KeyError: this is no message.
     """
     header_bytes, payload_bytes = PREFIX.unpack(read_exactly(PREFIX.size))
     if header_bytes > MAX_HEADER_BYTES or payload_bytes > MAX_PAYLOAD_BYTES:
         raise ValueError(f"a header of {header_bytes} and a payload of {payload_bytes} bytes")
     data = json.loads(read_exactly(header_bytes))
+    if not isinstance(data, dict):
+        raise ValueError("a header that is no object")
     return Message(str(data.pop("kind")), data, read_exactly(payload_bytes))
 
 

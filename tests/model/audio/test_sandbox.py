@@ -19,6 +19,7 @@ from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.audio.probe import probe
 from funasr_beam.model.audio.sandbox import Decoder
 from funasr_beam.model.audio.source import MediaSource
+from funasr_beam.model.audio.wire import Message
 from funasr_beam.model.errors import Cause, RecordingError
 from tests.media import AAC, speech_like, wav_bytes, write_media
 
@@ -55,7 +56,12 @@ def is_running(pid: int) -> bool:
 
 
 def open_files(process: int | str) -> int:
-    return len(list(Path(f"/proc/{process}/fd").iterdir()))
+    """The fewest within a second: the child closes a file just after its last message."""
+    counts = []
+    for _ in range(20):
+        counts.append(len(list(Path(f"/proc/{process}/fd").iterdir())))
+        time.sleep(0.05)
+    return min(counts)
 
 
 def wait_until_gone(pid: int, patience_s: float = 20.0) -> bool:
@@ -184,6 +190,7 @@ _OWNER = """
 import sys, time
 from funasr_beam.model.audio.sandbox import Decoder
 from funasr_beam.model.audio.source import MediaSource
+from funasr_beam.model.audio.wire import Message
 decoder = Decoder()
 decoder.probe(MediaSource(sys.argv[1]))
 print(decoder.pid, flush=True)
@@ -269,3 +276,21 @@ def test_the_child_has_no_torch_and_cannot_write(decoder, good):
 def test_devices_are_refused_before_they_are_read(decoder, uri):
     with pytest.raises(RecordingError):
         decoder.decode_range(MediaSource(uri))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Message("opened", {"size_bytes": 1, "num_channels": 10**9, "expected_samples": 10**12}),
+        Message("opened", {"surprise": 1}),
+        Message("samples", {}, bytes(3)),
+        Message("summary", {"notes": [{"cause": "no such cause", "message": ""}]}),
+    ],
+)
+def test_a_child_in_other_hands_is_a_crash_of_its_file_and_takes_no_memory(decoder, good, monkeypatch, message):
+    decoder.probe(good)
+    monkeypatch.setattr("funasr_beam.model.audio.sandbox._Child.answers", lambda _: iter([message]))
+    with pytest.raises(RecordingError, match="nonsense") as caught:
+        decoder.decode_range(good)
+    assert caught.value.cause == Cause.DECODER_CRASHED
+    assert decoder.pid is None
