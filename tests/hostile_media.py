@@ -1,7 +1,6 @@
 """Files that must not harm: broken, lying, foreign, and such that name other files. Made here, never fetched.
 
-`make_hostile_set(folder)` writes them all; nothing in it needs a network or a fixture. Playlists name a canary file in
-the folder and an address of the caller's, which must never be opened.
+Playlists name a canary file in the folder and an address of the caller's, which must never be opened.
 """
 
 import gzip
@@ -66,9 +65,8 @@ class _Kitchen:
     canary_url: str
 
     def put(self, name: str, data: bytes) -> Path:
-        path = self.folder / name
-        path.write_bytes(data)
-        return path
+        (self.folder / name).write_bytes(data)
+        return self.folder / name
 
     def bytes_of(self, name: str) -> bytes:
         return self.originals[name].read_bytes()
@@ -158,8 +156,7 @@ def _zero_runs(kitchen: _Kitchen) -> Iterator[HostileFile]:
 
 def _garbage(kitchen: _Kitchen) -> Iterator[HostileFile]:
     for extension in ("wav", "mp3", "m4a", "flac", "ogg", "mkv"):
-        data = random.Random(extension).randbytes(50_000)
-        path = kitchen.put(f"garbage.{extension}", data)
+        path = kitchen.put(f"garbage.{extension}", random.Random(extension).randbytes(50_000))
         yield HostileFile(path, "garbage", frozenset({"not_media", "no_audio_decoded", "no_audio_stream"}))
     sized = b"\0\0\0\x18ftypM4A \0\0\0\0M4A mp42" + random.Random(7).randbytes(5000)
     yield HostileFile(kitchen.put("ftyp-garbage.m4a", sized), "garbage", frozenset({"not_media", "truncated"}))
@@ -184,8 +181,7 @@ def _texts(kitchen: _Kitchen) -> Iterator[HostileFile]:
 
 
 def _empties(kitchen: _Kitchen) -> Iterator[HostileFile]:
-    for name in ("empty.wav", "empty.mp4"):
-        yield HostileFile(kitchen.put(name, b""), "empty", frozenset({"empty_file"}))
+    return (HostileFile(kitchen.put(name, b""), "empty", frozenset({"empty_file"})) for name in ("e.wav", "e.mp4"))
 
 
 def _foreign(kitchen: _Kitchen) -> Iterator[HostileFile]:
@@ -233,8 +229,7 @@ def _playlists(kitchen: _Kitchen) -> Iterator[HostileFile]:
         "quicktime.mov": f"RTSPtext\r\nrtsp://{url.removeprefix('http://')}/a\r\n",
     }
     for name, text in texts.items():
-        path = kitchen.put(name, text.encode())
-        yield HostileFile(path, "playlist", frozenset({"reference_format"}))
+        yield HostileFile(kitchen.put(name, text.encode()), "playlist", frozenset({"reference_format"}))
 
 
 def _external_data(kitchen: _Kitchen) -> Iterator[HostileFile]:
@@ -268,8 +263,10 @@ def _replace_box(data: bytes, old: bytes, new: bytes) -> bytes:
 
 
 def _video_only(kitchen: _Kitchen) -> Iterator[HostileFile]:
-    for name in ("silent.mp4", "silent.mkv", "silent.avi"):
-        yield HostileFile(write_video(kitchen.folder / name), "video only", frozenset({"no_audio_stream"}))
+    none = frozenset({"no_audio_stream"})
+    return (
+        HostileFile(write_video(kitchen.folder / f"mute.{kind}"), "video only", none) for kind in ("mp4", "mkv", "avi")
+    )
 
 
 def _header_lies(kitchen: _Kitchen) -> Iterator[HostileFile]:
@@ -348,11 +345,10 @@ def _bombs(kitchen: _Kitchen) -> Iterator[HostileFile]:
 def _tiny(kitchen: _Kitchen) -> Iterator[HostileFile]:
     for count, cause in ((0, "no_audio_decoded"), (1, "too_short"), (160, "too_short"), (399, "too_short"), (400, OK)):
         data = wav_bytes(speech_like(1, 16_000)[0, :count].tobytes())
-        also = {"not_media", "too_short"} if count == 0 else set()
-        yield HostileFile(kitchen.put(f"tiny{count}.wav", data), "tiny", frozenset({cause, *also}))
+        yield HostileFile(kitchen.put(f"tiny{count}.wav", data), "tiny", frozenset({cause}))
     flac = kitchen.bytes_of("a.flac")
-    only = kitchen.put("header-only.flac", flac[:200])
-    yield HostileFile(only, "tiny", frozenset({"no_audio_decoded", "not_media", "truncated"}))
+    nothing = frozenset({"no_audio_decoded", "not_media", "truncated"})
+    yield HostileFile(kitchen.put("header-only.flac", flac[:200]), "tiny", nothing)
 
 
 def _broken_clocks(kitchen: _Kitchen) -> Iterator[HostileFile]:

@@ -1,6 +1,7 @@
 """Open a container safely and find its first audio stream, the clock of the recording, and its first samples."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeAlias
@@ -141,20 +142,18 @@ def open_audio(file: MediaFile, limits: DecodeLimits) -> OpenAudio:
     Raises:
         RecordingError: why there is no audio to be had.
     """
-    container = open_container(file)
-    try:
+    with ExitStack() as on_failure:
+        container = open_container(file)
+        on_failure.callback(container.close)
         stream = _first_audio(file, container)
         recipe = DecoderRecipe.of(stream.codec_context)
         primed, frame, errors = _first_frame(file, container, stream)
         first_s = _time_of(frame, stream)
         is_chained = container.format.name == "ogg" and ogg.is_chained(file)
         shape = _checked_shape(file, frame, limits)
-        return OpenAudio(
-            file, container, stream, recipe, shape, _zero(container, first_s), first_s, primed, errors, is_chained
-        )
-    except BaseException:
-        container.close()
-        raise
+        zero_s = _zero(container, first_s)
+        on_failure.pop_all()
+    return OpenAudio(file, container, stream, recipe, shape, zero_s, first_s, primed, errors, is_chained)
 
 
 def open_container(file: MediaFile) -> InputContainer:
