@@ -53,7 +53,7 @@ _SENTENCES = {
     Cause.TOO_SHORT: "The audio is shorter than one analysis window (25 ms).",
     Cause.DECODE_TIMEOUT: "Decoding made no progress for too long and was stopped.",
     Cause.DECODER_CRASHED: "The decoder process died on this file.",
-    Cause.OUT_OF_MEMORY: "The segment did not fit into memory even on its own.",
+    Cause.OUT_OF_MEMORY: "Decoding passed its memory limit, or a segment did not fit into memory even on its own.",
     Cause.MODEL_ERROR: "The recogniser failed on the segment even on its own.",
     Cause.BAD_OPTIONS: "An option of this recording in the manifest cannot be used.",
     Cause.EXCLUDED: "The recording was left out on purpose, by the rule in the message.",
