@@ -1,7 +1,7 @@
 """The CTC head that sits beside a Fun-ASR-Nano encoder and gives its words their times.
 
-The layout is upstream's: `ctc_decoder.*` is built like the checkpoint's multimodal projector, `ctc.ctc_lo` projects to the
-vocabulary and the blank. A checkpoint folder with a head holds `ctc_head.safetensors` and `ctc_head.json`.
+The layout is upstream's: `ctc_decoder.*` is built like the checkpoint's multimodal projector, `ctc.ctc_lo` projects to
+the vocabulary and the blank. A checkpoint folder with a head holds `ctc_head.safetensors` and `ctc_head.json`.
 
 Source: FunASR `fun_asr_nano` (`ctc_decoder`, `ctc.ctc_lo`).
 """

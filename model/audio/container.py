@@ -180,7 +180,7 @@ def open_container(file: MediaFile) -> InputContainer:
 def out_of_memory(file: MediaFile) -> RecordingError:
     """The failure of a file that asks for more memory than a decoder gets."""
     return RecordingError(
-        Cause.OUT_OF_MEMORY, f"{file.uri}: decoding asks for more memory than decode.max_memory_bytes allows"
+        Cause.OUT_OF_MEMORY, f"{file.uri}: decoding asks for more memory than decode.memory_mb allows"
     )
 
 
