@@ -66,7 +66,6 @@ setup(
         "test": [
             "hypothesis>=6",
             "jiwer>=4,<5",
-            "moto[server]>=5",
             "mypy>=1.18",
             "pandas>=2.2,<4",
             "pytest>=9",

@@ -137,7 +137,7 @@ def group(lengths: NDArray[np.int64], order: NDArray[np.int64], batch_frames: in
             groups.append([])
             longest = int(lengths[index])
         groups[-1].append(index)
-    return groups
+    return [indices for indices in groups if indices]
 
 
 def pad(rows: Sequence[Tensor], length: int, value: int) -> Tensor:

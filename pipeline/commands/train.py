@@ -71,7 +71,7 @@ def _train(arguments: argparse.Namespace, preset: "Preset") -> None:
         train(preset.training, space, arguments.threads)
     parts = make_parts(preset.training, space, arguments.threads)
     say(f"export    step {load_trained(parts, space)} of the listen stage")
-    finish(preset.training, parts, arguments.output, _trained_on(arguments, preset))
+    finish(preset.training, parts, arguments.output, _speech(arguments))
     say(f"written   {arguments.output}")
 
 
@@ -83,7 +83,7 @@ def _make_corpus(recipe: "CorpusRecipe", space: "Workspace", processes: int) -> 
         say(f"speech    {hours:.1f} of {recipe.hours:.1f} h")
 
 
-def _trained_on(arguments: argparse.Namespace, preset: "Preset") -> str:
+def _speech(arguments: argparse.Namespace) -> str:
     if arguments.corpus is not None:
-        return "a corpus of the user's own"
-    return f"{preset.corpus.hours:.0f} h of synthetic call-centre speech, English and Mandarin, made by espeak-ng"
+        return f"speech from {arguments.corpus.name}"
+    return "synthetic call-centre speech, English and Mandarin, made by espeak-ng"
