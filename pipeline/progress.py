@@ -123,7 +123,7 @@ class BarDisplay:
 
     def phase(self, text: str) -> None:
         """Show the phase before the bar."""
-        self._bar.update(self._task, description=text, total=None, line="")
+        self._bar.update(self._task, description=text, completed=0, total=None, line="")
 
     def show(self, snapshot: Snapshot) -> None:
         """Move the bar."""
