@@ -44,7 +44,8 @@ def _print(status: "OutputStatus", most: int) -> None:
         console.print(f"  {cause}: {count:,}")
     for trouble in status.troubles[:most]:
         style = "red" if trouble.status == "failed" else "yellow"
-        console.print(f"{trouble.status}  {trouble.uri}: {trouble.error_detail}", style=style, markup=False)
+        detail = trouble.error_detail.removeprefix(f"{trouble.uri}: ")
+        console.print(f"{trouble.status:<8}{trouble.uri}: {detail}", style=style, markup=False)
     if len(status.troubles) > most:
         console.print(f"... and {len(status.troubles) - most:,} more; --json shows all")
     for run in status.unfinished:
