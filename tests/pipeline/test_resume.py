@@ -20,7 +20,7 @@ from tests.pipeline.test_transcribe import short_samples
 pytestmark = pytest.mark.slow
 
 KILLS = 10
-COPIES = 6
+COPIES = 3
 
 
 @pytest.fixture(scope="module")
