@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from funasr_beam.model.audio.source import storage_errors
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.version import __version__
 
@@ -17,6 +18,7 @@ EXIT_CANNOT_GO_ON = 3
 EXIT_INTERRUPTED = 130
 
 COMMANDS = ("transcribe", "status", "compare", "train", "synthesize")
+_log = logging.getLogger("funasr_beam")
 _EPILOG = """\
 exit codes: 0 ok; 1 more recordings failed than --max-failed allows (compare: outputs differ); 2 wrong usage or
 configuration; 3 the run could not go on; 130 interrupted (the same command goes on from there)
@@ -42,6 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as in `funasr-beam status OUT | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
+    except storage_errors() as error:
+        _log.debug("The storage failed", exc_info=True)
+        return _complain(f"the storage failed: {error}", EXIT_CANNOT_GO_ON)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,7 +71,7 @@ def _set_up_logging(*, verbose: bool) -> None:
         datefmt="%Y-%m-%d %H:%M:%S",
         stream=sys.stderr,
     )
-    logging.getLogger("funasr_beam").setLevel(logging.INFO)
+    _log.setLevel(logging.DEBUG if verbose else logging.INFO)
     if not verbose:
         logging.getLogger("apache_beam").setLevel(logging.ERROR)
 

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 from funasr_beam.model.assembly import SpanIndex
 from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.audio.sandbox import Decoder
-from funasr_beam.model.audio.source import MediaSource
-from funasr_beam.model.errors import UsageError
+from funasr_beam.model.audio.source import MediaSource, storage_errors
+from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.listing import InputNotFoundError, Listed, list_inputs
 from funasr_beam.model.planning import (
     PlannedRecording,
@@ -85,6 +85,7 @@ def list_everything(config: Config) -> list[Listed]:
 
     Raises:
         UsageError: an input names nothing, or a manifest cannot be read.
+        RunError: the storage of an input cannot be reached.
     """
     told = config.recognition
     defaults = RecognitionOptions(told.language, told.hotwords, told.context)
@@ -92,6 +93,8 @@ def list_everything(config: Config) -> list[Listed]:
         return list(list_inputs(config.input, defaults, config.output))
     except InputNotFoundError as error:
         raise UsageError("the input cannot be used:", [str(error)]) from error
+    except storage_errors() as error:
+        raise RunError(f"the input cannot be listed: {error}") from error
 
 
 def make_plan(

@@ -13,6 +13,7 @@ from typing import IO, Any
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
+from funasr_beam.model.audio.source import storage_errors
 from funasr_beam.model.errors import Cause, RunError
 from funasr_beam.model.outcomes import GOOD_STATUSES
 from funasr_beam.model.storage import Folder
@@ -154,7 +155,8 @@ def _lock(output: Folder) -> IO[str]:
 def _check_writable(output: Folder) -> None:
     try:
         output.write("_work/probe", b"")
-    except OSError as error:
+        output.remove("_work/probe")
+    except storage_errors() as error:
         raise RunError(f"the output {output.show()} cannot be written: {error}") from error
 
 

@@ -16,14 +16,18 @@ def local_workers(config: RunnerConfig) -> int:
     return config.workers or min(len(os.sched_getaffinity(0)), _MOST_LOCAL_WORKERS)
 
 
-def make_runner(config: RunnerConfig) -> tuple[Any, PipelineOptions]:
-    """The engine and its options.
+def check_runner(config: RunnerConfig) -> None:
+    """Refuse an engine before anything is done.
 
     Raises:
         RunError: the engine is not supported yet.
     """
     if config.name != "local":
         raise RunError(f"--runner {config.name} is not supported by this version; use --runner local")
+
+
+def make_runner(config: RunnerConfig) -> tuple[Any, PipelineOptions]:
+    """The local engine and its options."""
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
     # Never "DirectRunner": it first tries to download another engine, and has no time limit for that.

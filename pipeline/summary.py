@@ -24,6 +24,8 @@ def print_summary(report: RunReport, max_failed: float) -> None:
     table.add_row("segments", f"{metrics['segments']['count']:,}")
     table.add_row("time", f"{metrics['wall_s']:.1f} s, {metrics['rtfx']:.0f} x realtime")
     console.print(table)
+    if not any(count for status, count in metrics["recordings"].items() if status != "skipped"):
+        console.print("No recordings were found: is the input the right one?", style="yellow")
     for cause in metrics["causes"]:
         console.print(f"{cause}: {Cause(cause).sentence}", style="dim")
     _print_places(console, report)

@@ -39,7 +39,7 @@ from funasr_beam.pipeline.run_folder import (
     save_run,
     write_json,
 )
-from funasr_beam.pipeline.runners import local_workers, make_runner
+from funasr_beam.pipeline.runners import check_runner, local_workers, make_runner
 
 _LOOK_EVERY_S = 0.5
 _TOLD = re.compile(r"funasr_beam\.model\.errors\.RunError: (.+?)(?: \[while running|$)", re.DOTALL)
@@ -71,6 +71,7 @@ def transcribe(config: Config, display: Display) -> RunReport:
         funasr_beam.model.errors.RunError: the run cannot go on.
     """
     began = time.monotonic()
+    check_runner(config.runner)
     output = Folder(config.output)
     listed = list_everything(config)
     checkpoint = describe(resolve(config.model))

@@ -73,6 +73,32 @@ def test_an_output_that_cannot_be_written_is_exit_code_3(recording, tmp_path, ca
     assert "cannot be written" in capsys.readouterr().err
 
 
+def test_a_storage_that_cannot_be_reached_is_exit_code_3(tmp_path, monkeypatch, capsys):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    code = main(["transcribe", "s3://bucket/in", "--output", str(tmp_path / "out"), "--model", "demo"])
+    error = capsys.readouterr().err
+    assert code == 3
+    assert "the input cannot be listed" in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("runner", ["flink", "dataflow", "spark"])
+def test_an_engine_that_has_not_run_yet_is_refused(runner, recording, tmp_path, capsys):
+    arguments = ["--output", str(tmp_path / "out"), "--model", "demo", "--runner", runner]
+    assert main(["transcribe", str(recording), *arguments]) == 3
+    assert "use --runner local" in capsys.readouterr().err
+
+
+def test_a_folder_without_recordings_is_pointed_out(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    assert main(["transcribe", str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--model", "demo"]) == 0
+    assert "No recordings were found" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(tmp_path):
     done = run("--help")
