@@ -73,5 +73,5 @@ setup(
             "ruff>=0.14",
         ],
     },
-    entry_points={"console_scripts": ["funasr-beam=funasr_beam.pipeline.cli:main"]},
+    entry_points={"console_scripts": ["funasr-beam=funasr_beam.pipeline.cli:run"]},
 )

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 from typing import Literal
 
@@ -31,8 +32,9 @@ class TranscriberConfig:
     max_items: int = 0  # 0: what suits the device
 
 
+@lru_cache(maxsize=1)
 def load_transcriber(config: TranscriberConfig) -> "UnitTranscriber":
-    """A transcriber with the loaded recogniser.
+    """A transcriber with the loaded recogniser; a process keeps the last one, so that asking again costs nothing.
 
     Raises:
         funasr_beam.model.errors.RunError: the checkpoint cannot be loaded, or the device is not there.

@@ -25,6 +25,18 @@ configuration; 3 the run could not go on; 130 interrupted (the same command goes
 """
 
 
+def run() -> None:
+    """The program: runs the command line and ends with its exit code."""
+    code = main()
+    if code in (EXIT_CANNOT_GO_ON, EXIT_INTERRUPTED):
+        # Worker threads may be deep inside the model, and some abort when the interpreter takes itself apart around
+        # them: end without waiting. Commits are whole or not there.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and give its exit code."""
     arguments = _parser().parse_args(argv)
@@ -37,10 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RunError as error:
         return _complain(str(error), EXIT_CANNOT_GO_ON)
     except KeyboardInterrupt:
-        _complain("interrupted; what is committed is kept: the same command goes on from there", EXIT_INTERRUPTED)
-        # Worker threads may be deep inside the model: do not wait for them. Commits are whole or not there.
-        sys.stdout.flush()
-        os._exit(EXIT_INTERRUPTED)
+        message = "interrupted; what is committed is kept: the same command goes on from there"
+        return _complain(message, EXIT_INTERRUPTED)
     except BrokenPipeError:  # the reader of our output has gone, as in `funasr-beam status OUT | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
@@ -73,7 +83,8 @@ def _set_up_logging(*, verbose: bool) -> None:
     )
     _log.setLevel(logging.DEBUG if verbose else logging.INFO)
     if not verbose:
-        logging.getLogger("apache_beam").setLevel(logging.ERROR)
+        # Beam logs the traceback of whatever stops it, several times; the error itself comes back to us.
+        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
 
 
 def _complain(message: str, code: int) -> int:
@@ -82,4 +93,4 @@ def _complain(message: str, code: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -23,7 +23,7 @@ from funasr_beam.model.metrics import RunMetrics
 from funasr_beam.model.rows import Provenance
 from funasr_beam.model.segmentation import SegmentationConfig
 from funasr_beam.model.storage import Folder
-from funasr_beam.model.transcripts import TranscriberConfig
+from funasr_beam.model.transcripts import TranscriberConfig, load_transcriber
 from funasr_beam.model.vad import vad_version
 from funasr_beam.model.version import __version__
 from funasr_beam.pipeline import flow
@@ -154,6 +154,9 @@ def _transcribe_units(plan: Plan, stage: flow.StageConfig, display: Display, con
     if not plan.units:
         return
     runner, options = make_runner(config.runner)
+    # The local engine works in this process: what keeps the model from loading is said here, before work has begun.
+    display.phase("Loading the model")
+    load_transcriber(stage.transcriber)
 
     def run_pipeline() -> None:
         pipeline = beam.Pipeline(runner=runner, options=options)

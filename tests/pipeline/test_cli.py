@@ -1,16 +1,23 @@
 """What a user sees who mistypes, asks for help, or has no model."""
 
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from funasr_beam.model.checkpoint import DEMO_FOLDER
 from funasr_beam.pipeline.cli import COMMANDS, main
 
+ROOT = Path(__file__).parent.parent.parent
 
-def run(*arguments, **more):
+
+def run(*arguments):
     command = [sys.executable, "-m", "funasr_beam.pipeline", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **more)
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
 
 
 @pytest.fixture
@@ -64,6 +71,21 @@ def test_a_model_that_cannot_be_had_is_exit_code_3_with_the_way_to_get_it(record
     error = capsys.readouterr().err
     assert code == 3
     assert "hf download" in error and "--model demo" in error
+
+
+@pytest.mark.parametrize("spoil", ["weights", "device"])
+def test_a_model_that_cannot_be_loaded_is_a_message_and_no_traceback(spoil, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(DEMO_FOLDER, folder)
+    if spoil == "weights":
+        with (folder / "model.safetensors").open("r+b") as file:
+            file.truncate(1_000_000)
+    sample = next((ROOT / "samples").rglob("en-mono.wav"))
+    more = ["--device", "cuda"] if spoil == "device" else []
+    done = run("transcribe", sample, "--output", tmp_path / "out", "--model", folder, *more)
+    assert done.returncode == 3
+    assert ("cannot be loaded" if spoil == "weights" else "no usable GPU") in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_an_output_that_cannot_be_written_is_exit_code_3(recording, tmp_path, capsys):
