@@ -70,14 +70,14 @@ class UnitAudio:
 
 
 class FrontEnd:
-    """Decodes and segments units, one after another; owns one decoder process and one speech detector."""
+    """Decodes and segments units, one after another; owns one decoder process."""
 
     def __init__(self, config: FrontEndConfig, limits: DecodeLimits) -> None:
-        self._config = config
-        from funasr_beam.model.vad import SpeechDetector
+        from funasr_beam.model.vad import shared_detector
 
+        self._config = config
         self._decoder = Decoder(limits)
-        self._detector = SpeechDetector()
+        self._detector = shared_detector()
 
     def prepare(self, unit: Unit) -> UnitAudio:
         """The audio of every span of the unit, in order; failures stay with their spans."""

@@ -9,7 +9,8 @@ from typing import Any
 
 from funasr_beam.model.storage import Folder
 from funasr_beam.model.tables import RUN_COLUMNS, TABLES
-from funasr_beam.pipeline.current import RowKey, current_keys, rows_of
+from funasr_beam.pipeline.current import RowKey, current_keys
+from funasr_beam.pipeline.run_folder import rows_of
 
 TOLERANCE = 1e-4
 """Scores depend on the batch by their last bits (about 1e-7), times are written with four decimals."""

@@ -4,17 +4,12 @@ For the same fingerprint the newest good row beats any failed one, so that a fai
 a new fingerprint the newest run wins, failed too.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from funasr_beam.model.outcomes import GOOD_STATUSES
 from funasr_beam.model.storage import Folder
-from funasr_beam.pipeline.run_folder import is_finished, list_runs, parts
-
-_BATCH_ROWS = 4096
+from funasr_beam.pipeline.run_folder import finished_runs, rows_of
 
 
 @dataclass(frozen=True)
@@ -29,19 +24,10 @@ def current_keys(output: Folder) -> dict[RowKey, dict[str, Any]]:
     """The current row of every recording (status columns only), oldest run first."""
     columns = ["recording_id", "uri", "fingerprint", "status", "error_code", "error_detail", "duration"]
     held: dict[str, dict[RowKey, dict[str, Any]]] = {}
-    for run in list_runs(output):
-        if is_finished(output, run.id):
-            for row in rows_of(output, "recordings", run.id, columns):
-                _hold(held.setdefault(row["uri"], {}), RowKey(run.id, row["recording_id"]), row)
+    for run in finished_runs(output):
+        for row in rows_of(output, "recordings", run.id, columns):
+            _hold(held.setdefault(row["uri"], {}), RowKey(run.id, row["recording_id"]), row)
     return {key: row for rows in held.values() for key, row in rows.items()}
-
-
-def rows_of(output: Folder, table: str, run_id: str, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
-    """The rows of one table of one run, in file order."""
-    for path in parts(output, table, run_id):
-        with output.open(path) as file:
-            for batch in pq.ParquetFile(file).iter_batches(batch_size=_BATCH_ROWS, columns=columns):
-                yield from batch.to_pylist()
 
 
 def _hold(rows: dict[RowKey, dict[str, Any]], key: RowKey, row: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from funasr_beam.model.tables import TABLES
 
 _RUN_FILE = "run.json"
 _SUCCESS = "_SUCCESS"
+_BATCH_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -97,18 +98,30 @@ def is_finished(output: Folder, run_id: str) -> bool:
     return output.exists(f"runs/{run_id}/{_SUCCESS}")
 
 
+def finished_runs(output: Folder) -> list[Run]:
+    """The runs that have published everything, oldest first."""
+    return [run for run in list_runs(output) if is_finished(output, run.id)]
+
+
 def finished_rows(output: Folder) -> dict[tuple[str, str], FinishedRow]:
     """What finished runs said, by recording id and configuration; a good row is never hidden by a later failure."""
     rows: dict[tuple[str, str], FinishedRow] = {}
     columns = ["recording_id", "config_hash", "status", "error_code"]
-    for run in list_runs(output):
-        if not is_finished(output, run.id):
-            continue
-        for path in parts(output, "recordings", run.id):
-            with output.open(path) as file:
-                for batch in pq.ParquetFile(file).iter_batches(columns=columns):
-                    _collect(batch.to_pydict(), rows)
+    for run in finished_runs(output):
+        for row in rows_of(output, "recordings", run.id, columns):
+            key, status = (row["recording_id"], row["config_hash"]), row["status"]
+            before = rows.get(key)
+            if before is None or status in GOOD_STATUSES or before.status not in GOOD_STATUSES:
+                rows[key] = FinishedRow(status, row["error_code"])
     return rows
+
+
+def rows_of(output: Folder, table: str, run_id: str, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    """The rows of one table of one run, in file order."""
+    for path in parts(output, table, run_id):
+        with output.open(path) as file:
+            for batch in pq.ParquetFile(file).iter_batches(batch_size=_BATCH_ROWS, columns=columns):
+                yield from batch.to_pylist()
 
 
 def parts(output: Folder, table: str, run_id: str) -> list[str]:
@@ -163,12 +176,3 @@ def _check_writable(output: Folder) -> None:
 def _take_back(output: Folder, run: Run) -> None:
     for table in TABLES:
         output.remove(f"{table}/run={run.id}")
-
-
-def _collect(batch: dict[str, list[Any]], rows: dict[tuple[str, str], FinishedRow]) -> None:
-    for recording, key, status, code in zip(
-        batch["recording_id"], batch["config_hash"], batch["status"], batch["error_code"], strict=True
-    ):
-        before = rows.get((recording, key))
-        if before is None or status in GOOD_STATUSES or before.status not in GOOD_STATUSES:
-            rows[recording, key] = FinishedRow(status, code)

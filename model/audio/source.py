@@ -10,9 +10,6 @@ from typing import Any, BinaryIO
 
 from funasr_beam.model.errors import Cause, RecordingError
 
-MIN_BLOCK_BYTES = 2**20
-"""Least to fetch at once from remote storage: fewer requests for headers that lie apart."""
-
 
 @dataclass(frozen=True)
 class MediaSource:

@@ -56,7 +56,6 @@ class FunAsrNanoRecognizer:
 
     def __init__(self, ref: CheckpointRef, settings: RecognizerSettings) -> None:
         """Load the checkpoint; see `load`."""
-        self._ref = ref
         self._settings = settings
         folder = local_folder(ref)
         self._info = describe(ref)
