@@ -9,10 +9,11 @@ from itertools import islice
 from typing import Literal
 
 from funasr_beam.model.batching import BatchLimits, make_batches, padding_waste, recognize_all
-from funasr_beam.model.checkpoint import AudioTokens, resolve
+from funasr_beam.model.checkpoint import AudioTokens
 from funasr_beam.model.front_end import SpanAudio, UnitAudio
 from funasr_beam.model.itn import FinalWord, InverseTextNormalizer
-from funasr_beam.model.recognizers.base import Recognizer, Utterance
+from funasr_beam.model.recognizers.base import Recognizer, RecognizerSettings, Utterance
+from funasr_beam.model.recognizers.families import load_recognizer
 from funasr_beam.model.records import Failure, Hypothesis, Seconds, Segment, Word
 from funasr_beam.model.results import SegmentResult, SpanResult, StageSeconds, UnitResult
 
@@ -39,10 +40,8 @@ def load_transcriber(config: TranscriberConfig) -> "UnitTranscriber":
     Raises:
         funasr_beam.model.errors.RunError: the checkpoint cannot be loaded, or the device is not there.
     """
-    from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer, RecognizerSettings
-
     settings = RecognizerSettings(device=config.device, audio_tokens=config.audio_tokens)
-    recognizer = FunAsrNanoRecognizer.load(resolve(config.model), settings)
+    recognizer = load_recognizer(config.model, settings)
     normalizer = InverseTextNormalizer(latin_default(recognizer.describe().languages))
     # On a CPU a larger batch only costs memory: of 8, 16, 32 and 64 segments, 16 were recognised fastest.
     max_items = config.max_items or (64 if recognizer.on_gpu else 16)

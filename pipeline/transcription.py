@@ -14,12 +14,13 @@ import apache_beam as beam
 
 from funasr_beam.model.assembly import SpanIndex, assemble
 from funasr_beam.model.audio.limits import DecodeLimits
-from funasr_beam.model.checkpoint import DEMO, CheckpointInfo, describe, resolve
+from funasr_beam.model.checkpoint import DEMO, CheckpointInfo, resolve
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.front_end import FrontEndConfig
 from funasr_beam.model.itn import itn_version
 from funasr_beam.model.metrics import RunMetrics
+from funasr_beam.model.recognizers.families import describe_model
 from funasr_beam.model.rows import Provenance
 from funasr_beam.model.segmentation import SegmentationConfig
 from funasr_beam.model.storage import Folder
@@ -74,7 +75,7 @@ def transcribe(config: Config, display: Display) -> RunReport:
     check_runner(config.runner)
     output = Folder(config.output)
     listed = list_everything(config)
-    checkpoint = describe(resolve(config.model))
+    checkpoint = describe_model(config.model)
     _check_language(config, checkpoint)
     segmentation = fit_segmentation(config, checkpoint)
     key = text_hash(config, segmentation, checkpoint.sha256, tool_versions())

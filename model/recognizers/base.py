@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
-from funasr_beam.model.checkpoint import CheckpointInfo
+from funasr_beam.model.checkpoint import AudioTokens, CheckpointInfo
 from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Samples, Seconds
 
 
@@ -20,6 +20,16 @@ class Utterance:
     def duration_s(self) -> Seconds:
         """Length of the samples."""
         return len(self.samples) / SAMPLE_RATE
+
+
+@dataclass(frozen=True)
+class RecognizerSettings:
+    """How a model is run, whatever its family."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    audio_tokens: AudioTokens | None = None  # None: as the checkpoint says; Fun-ASR-Nano only
+    base_tokens: int = 32  # a hypothesis may have this many tokens
+    tokens_per_s: float = 20.0  # and this many per second: far above speech, well below an endless loop
 
 
 class Recognizer(Protocol):

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from funasr_beam.model.checkpoint import AudioTokens, CheckpointInfo, Checkpoint
 from funasr_beam.model.errors import Cause, RecordingError, RunError
 from funasr_beam.model.languages import language_code
 from funasr_beam.model.prompts import AUDIO_TOKEN, build_prompt
-from funasr_beam.model.recognizers.base import Utterance
+from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.greedy import Decoded, decode_greedily
 from funasr_beam.model.recognizers.loading import load_model, load_processor
 from funasr_beam.model.recognizers.word_times import WordTimer
@@ -31,16 +31,6 @@ _SMALL_MODEL_PARAMETERS = 50_000_000
 _INT16_SCALE = 32_768.0
 _CONTROL_TOKEN = re.compile(r"<\|[^|<>]*\|>")
 _END_TOKENS = ("<|im_end|>", "<|endoftext|>")
-
-
-@dataclass(frozen=True)
-class RecognizerSettings:
-    """How a Fun-ASR-Nano checkpoint is run."""
-
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    audio_tokens: AudioTokens | None = None  # None: as the checkpoint says
-    base_tokens: int = 32  # a hypothesis may have this many tokens
-    tokens_per_s: float = 20.0  # and this many per second: far above speech, well below an endless loop
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import pytest
 
 from funasr_beam.model.batching import BatchLimits, recognize_all
 from funasr_beam.model.checkpoint import DEMO_FOLDER, describe, resolve
-from funasr_beam.model.recognizers.base import Utterance
-from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer, RecognizerSettings
+from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
+from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
 from funasr_beam.model.records import RecognitionOptions
 
 pytestmark = pytest.mark.skipif(not DEMO_FOLDER.is_dir(), reason="the demo checkpoint has not been trained yet")

@@ -9,10 +9,9 @@ import torch
 from funasr_beam.model.batching import BatchLimits, recognize_all
 from funasr_beam.model.checkpoint import resolve
 from funasr_beam.model.errors import Cause, RecordingError, RunError
-from funasr_beam.model.recognizers.base import Utterance
+from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.fun_asr_nano import (
     FunAsrNanoRecognizer,
-    RecognizerSettings,
     clean_text,
     count_audio_tokens,
     pick_device,

@@ -3,7 +3,8 @@ import torch
 from transformers import GenerationConfig
 
 from funasr_beam.model.checkpoint import resolve
-from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer, RecognizerSettings
+from funasr_beam.model.recognizers.base import RecognizerSettings
+from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
 from funasr_beam.model.recognizers.greedy import decode_greedily
 from tests.audio_doubles import mixed_utterances
 

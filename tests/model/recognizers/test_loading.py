@@ -6,7 +6,8 @@ from transformers import FunAsrNanoForConditionalGeneration
 
 from funasr_beam.model.checkpoint import resolve
 from funasr_beam.model.errors import RunError
-from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer, RecognizerSettings
+from funasr_beam.model.recognizers.base import RecognizerSettings
+from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
 from funasr_beam.model.recognizers.loading import check_attention, load_model, lower_llm_precision
 from tests.audio_doubles import mixed_utterances
 

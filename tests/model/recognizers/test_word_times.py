@@ -7,8 +7,8 @@ import torch
 from funasr_beam.model.checkpoint import resolve
 from funasr_beam.model.ctc_head import CtcHead, CtcHeadConfig
 from funasr_beam.model.errors import RunError
-from funasr_beam.model.recognizers.base import Utterance
-from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer, RecognizerSettings
+from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
+from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
 from funasr_beam.model.recognizers.word_times import WordTimer
 from tests.audio_doubles import mixed_utterances, sound
 from tests.tiny_checkpoint import Dimensions, build_tokenizer
