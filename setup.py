@@ -66,6 +66,7 @@ setup(
         "test": [
             "hypothesis>=6",
             "jiwer>=4,<5",
+            "moto[server]>=5.2,<6",
             "mypy>=1.18",
             "pandas>=2.2,<4",
             "pytest>=9",

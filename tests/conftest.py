@@ -1,9 +1,12 @@
 """Fixtures that several tests share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.s3_server import S3Server, forget_connections, serve_s3
 
 # Machines are noisy: how long an example takes says nothing about whether it is right.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -16,3 +19,19 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.tiny_checkpoint import build_checkpoint
 
     return build_checkpoint(tmp_path_factory.mktemp("checkpoint") / "tiny-random")
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """An S3 server in a process of its own, with an empty bucket; one for each test process."""
+    with serve_s3() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """The S3 server, and this process's environment set so that `s3://` means it."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    forget_connections()
+    return s3_server
