@@ -1,0 +1,1 @@
+"""How right a transcript is: named normalisers, error counts, aligned differences, intervals, errors of times."""
