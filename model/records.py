@@ -87,6 +87,8 @@ class Segment:
     end_s: Seconds
     samples: Samples  # (frames,) mono, 16 kHz
     snr_db: float | None = None
+    clipping: float | None = None  # share of samples at full scale
+    bandwidth_hz: float | None = None
 
     @property
     def duration_s(self) -> Seconds:

@@ -27,6 +27,8 @@ class SegmentResult:
     snr_db: float | None = None
     flags: tuple[str, ...] = ()
     failure: Failure | None = None
+    clipping: float | None = None  # share of samples at full scale
+    bandwidth_hz: float | None = None
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,8 @@ def segment_rows(outcome: Outcome, provenance: Provenance) -> Iterator[Row]:
             "flags": list(segment.flags),
             "timestamp_source": segment.timestamp_source,
             "snr_db": _score(segment.snr_db),
+            "clipping": _score(segment.clipping),
+            "bandwidth_hz": segment.bandwidth_hz,
             "error_code": segment.failure.cause.value if segment.failure else None,
             "words": None if segment.words is None else [_word(word) for word in segment.words],
             "attempt": attempts[id(segment)],

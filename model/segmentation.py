@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from funasr_beam.model.audio.quality import bandwidth_hz, clipping_share
 from funasr_beam.model.records import SAMPLE_RATE, Samples, Seconds, Segment, SpeechInterval
 from funasr_beam.model.vad import FRAME_S, FRAME_SAMPLES, Probabilities, frame_energies
 
@@ -128,7 +129,8 @@ def cut_segments(
     for index, (from_s, to_s) in enumerate(bounds):
         first, last = _samples_until(from_s, start_s), _samples_until(to_s, start_s)
         snr_db = _snr_db(energies, is_speech, first // FRAME_SAMPLES, -(-last // FRAME_SAMPLES))
-        segments.append(Segment(channel, index, from_s, to_s, samples[first:last].copy(), snr_db))
+        own = samples[first:last].copy()
+        segments.append(Segment(channel, index, from_s, to_s, own, snr_db, clipping_share(own), bandwidth_hz(own)))
     return segments
 
 

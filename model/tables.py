@@ -77,6 +77,8 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("flags", pa.list_(pa.string()), "token_limit: the budget ended it; no_text: speech without text."),
         ("timestamp_source", pa.string(), "Where the word times come from: ctc or none."),
         ("snr_db", pa.float64(), "Signal-to-noise ratio, estimated from speech and pauses."),
+        ("clipping", pa.float64(), "Share of samples at full scale, 0 to 1."),
+        ("bandwidth_hz", pa.float64(), "Up to which frequency there is sound, in steps of 250 Hz."),
         ("error_code", pa.string(), "Why there is no text."),
         ("reference", pa.string(), "Not filled yet."),
         ("wer", pa.float64(), "Not filled yet."),

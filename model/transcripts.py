@@ -111,7 +111,14 @@ class UnitTranscriber:
 
     def _finish_segment(self, segment: Segment, outcome: Hypothesis | Failure, language: str | None) -> SegmentResult:
         empty = SegmentResult(
-            segment.channel, segment.index, segment.start_s, segment.end_s, language=language, snr_db=segment.snr_db
+            segment.channel,
+            segment.index,
+            segment.start_s,
+            segment.end_s,
+            language=language,
+            snr_db=segment.snr_db,
+            clipping=segment.clipping,
+            bandwidth_hz=segment.bandwidth_hz,
         )
         if isinstance(outcome, Failure):
             return replace(empty, failure=outcome)
