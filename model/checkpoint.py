@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from funasr_beam.model.errors import RunError, UsageError
+from funasr_beam.model.families import FAMILIES, FUN_ASR_NANO, WHISPER, WHISPER_CODES, Family
 from funasr_beam.model.hub import cached_snapshot, download_snapshot
-from funasr_beam.model.languages import LANGUAGE_NAMES
+from funasr_beam.model.languages import LANGUAGE_CODES
 
 AudioTokens = Literal["low", "all"]
 DEMO = "demo"
@@ -22,8 +23,8 @@ _MLT = "fun-asr-mlt-nano"
 _MLT_HUB_ID = "FunAudioLLM/Fun-ASR-MLT-Nano-2512"
 _HUB_ID = re.compile(r"([\w][\w.-]*/[\w][\w.-]*)(?:@([\w.-]+))?")
 _NANO_LANGUAGES = ("zh", "en", "ja")
-_LONGEST_SEGMENT_S = 30.0  # quality falls beyond it (FunASR PR 3420): passages drop at 60 s
 _DECLARATION = "funasr_beam.json"
+_ALIGNER = "Qwen3ASRForTokenClassification"
 _CONFIGS = ("config.json", "tokenizer_config.json", "processor_config.json", "preprocessor_config.json")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
@@ -44,10 +45,16 @@ class CheckpointInfo:
 
     model_id: str
     revision: str | None  # the hub's commit; None for folders
-    sha256: str  # of the weights; several files: of their sorted "sha256  name" lines
+    sha256: str | None  # of the weights; several files: of their sorted "sha256  name" lines; None: they are remote
     longest_segment_s: float  # what it was trained for
     audio_tokens: AudioTokens
     languages: tuple[str, ...]  # codes
+    family: Family = FUN_ASR_NANO
+
+    @property
+    def identity(self) -> str:
+        """What tells two models apart: a checksum where there are weights, else the name of a service."""
+        return self.sha256 or self.model_id
 
 
 def resolve(name_or_path: str) -> CheckpointRef:
@@ -102,15 +109,17 @@ def describe(ref: CheckpointRef) -> CheckpointInfo:
         RunError: the checkpoint cannot be had, or declares something that makes no sense.
     """
     folder = local_folder(ref)
+    family = FAMILIES[_read_json(folder / "config.json")["model_type"]]
     declared = _declaration(folder)
     name = str(declared.get("model_id") or ref.hub_id or folder.name)
     return CheckpointInfo(
         model_id=name,
         revision=folder.name if ref.hub_id else None,
         sha256=weights_sha256(folder),
-        longest_segment_s=_longest_segment_s(declared, folder),
+        longest_segment_s=_longest_segment_s(declared, family, folder),
         audio_tokens=_audio_tokens(declared, folder),
-        languages=_languages(declared, ref, folder),
+        languages=_languages(declared, ref, family, folder),
+        family=family,
     )
 
 
@@ -153,14 +162,17 @@ def _unpublished(name: str) -> str:
 
 
 def _config_problems(folder: Path) -> list[str]:
-    """Whether config.json is there and of this family."""
+    """Whether config.json is there and of a family that can be loaded."""
     path = folder / "config.json"
     if not path.exists():
         original = " (an original FunASR folder? convert it first)" if (folder / "config.yaml").exists() else ""
         return [f"config.json is missing{original}"]
-    model_type = _read_json(path).get("model_type")
-    if model_type != "fun_asr_nano":
-        return [f'config.json: model_type is "{model_type}"; only "fun_asr_nano" can be loaded']
+    config = _read_json(path)
+    model_type = config.get("model_type")
+    if model_type not in FAMILIES:
+        return [f'config.json: model_type is "{model_type}"; what can be loaded: {", ".join(FAMILIES)}']
+    if _ALIGNER in (config.get("architectures") or ()):
+        return [f"config.json: {_ALIGNER} writes no text, it only times words: give it as alignment.qwen3"]
     return []
 
 
@@ -208,9 +220,9 @@ def _declaration(folder: Path) -> dict[str, Any]:
     return _read_json(path) if path.exists() else {}
 
 
-def _longest_segment_s(declared: dict[str, Any], folder: Path) -> float:
+def _longest_segment_s(declared: dict[str, Any], family: Family, folder: Path) -> float:
     """The segment length that the checkpoint was trained for."""
-    value = declared.get("longest_segment_s", _LONGEST_SEGMENT_S)
+    value = declared.get("longest_segment_s", family.longest_segment_s)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 120:
         raise RunError(f"{folder / _DECLARATION}: longest_segment_s = {value!r}: not a number from 1 to 120")
     return float(value)
@@ -231,12 +243,22 @@ def _audio_tokens(declared: dict[str, Any], folder: Path) -> AudioTokens:
     return "low" if value == "low" else "all"
 
 
-def _languages(declared: dict[str, Any], ref: CheckpointRef, folder: Path) -> tuple[str, ...]:
+def _languages(declared: dict[str, Any], ref: CheckpointRef, family: Family, folder: Path) -> tuple[str, ...]:
     """The codes the checkpoint was trained on: declared, known by its hub id, or those of the whole family."""
     codes = declared.get("languages")
+    if codes is None and ref.hub_id in HUB_IDS.values():
+        return _NANO_LANGUAGES
     if codes is None:
-        return _NANO_LANGUAGES if ref.hub_id in HUB_IDS.values() else tuple(LANGUAGE_NAMES)
-    unknown = [code for code in codes if code not in LANGUAGE_NAMES] if isinstance(codes, list) else [codes]
+        return _whisper_languages(folder) if family is WHISPER else family.languages
+    unknown = [code for code in codes if code not in LANGUAGE_CODES] if isinstance(codes, list) else [codes]
     if unknown:
         raise RunError(f"{folder / _DECLARATION}: languages = {codes!r}: {unknown[0]!r} is no known code")
     return tuple(codes)
+
+
+def _whisper_languages(folder: Path) -> tuple[str, ...]:
+    """The codes for which a Whisper checkpoint has a token; English alone where it has none ("large-v3" knows 100)."""
+    path = folder / "generation_config.json"
+    tokens = _read_json(path).get("lang_to_id") if path.exists() else None
+    codes = [WHISPER_CODES.get(token.strip("<|>"), token.strip("<|>")) for token in tokens or {}]
+    return tuple(code for code in codes if code in LANGUAGE_CODES) or ("en",)

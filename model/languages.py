@@ -1,4 +1,4 @@
-"""The languages of the Fun-ASR-Nano family: codes and the Chinese names that stand in the prompt."""
+"""Languages: their codes, and the Chinese names that stand in the prompts of the Fun-ASR-Nano family."""
 
 import difflib
 from collections.abc import Collection
@@ -38,6 +38,83 @@ LANGUAGE_NAMES = {
 }
 """ISO code -> the name the models were trained with. Source: upstream's list for Fun-ASR-MLT-Nano."""
 
+OTHER_LANGUAGES = {
+    "af": "afrikaans",
+    "am": "amharic",
+    "as": "assamese",
+    "az": "azerbaijani",
+    "ba": "bashkir",
+    "be": "belarusian",
+    "bn": "bengali",
+    "bo": "tibetan",
+    "br": "breton",
+    "bs": "bosnian",
+    "ca": "catalan",
+    "cy": "welsh",
+    "de": "german",
+    "es": "spanish",
+    "eu": "basque",
+    "fa": "persian",
+    "fo": "faroese",
+    "fr": "french",
+    "gl": "galician",
+    "gu": "gujarati",
+    "ha": "hausa",
+    "haw": "hawaiian",
+    "he": "hebrew",
+    "ht": "haitian creole",
+    "hy": "armenian",
+    "is": "icelandic",
+    "it": "italian",
+    "jv": "javanese",
+    "ka": "georgian",
+    "kk": "kazakh",
+    "km": "khmer",
+    "kn": "kannada",
+    "la": "latin",
+    "lb": "luxembourgish",
+    "ln": "lingala",
+    "lo": "lao",
+    "mg": "malagasy",
+    "mi": "maori",
+    "mk": "macedonian",
+    "ml": "malayalam",
+    "mn": "mongolian",
+    "mr": "marathi",
+    "my": "burmese",
+    "ne": "nepali",
+    "nn": "nynorsk",
+    "no": "norwegian",
+    "oc": "occitan",
+    "pa": "punjabi",
+    "ps": "pashto",
+    "ru": "russian",
+    "sa": "sanskrit",
+    "sd": "sindhi",
+    "si": "sinhala",
+    "sn": "shona",
+    "so": "somali",
+    "sq": "albanian",
+    "sr": "serbian",
+    "su": "sundanese",
+    "sw": "swahili",
+    "ta": "tamil",
+    "te": "telugu",
+    "tg": "tajik",
+    "tk": "turkmen",
+    "tr": "turkish",
+    "tt": "tatar",
+    "uk": "ukrainian",
+    "ur": "urdu",
+    "uz": "uzbek",
+    "yi": "yiddish",
+    "yo": "yoruba",
+}
+"""ISO code -> English name of languages that only other families know (Whisper, Qwen3-ASR, remote services)."""
+
+LANGUAGE_CODES = (*LANGUAGE_NAMES, *OTHER_LANGUAGES)
+"""Every code that some model may be told."""
+
 _ENGLISH_NAMES = {
     "chinese": "zh",
     "mandarin": "zh",
@@ -74,7 +151,10 @@ _ENGLISH_NAMES = {
     "swedish": "sv",
 }
 _CODES = (
-    {code: code for code in LANGUAGE_NAMES} | {name: code for code, name in LANGUAGE_NAMES.items()} | _ENGLISH_NAMES
+    {code: code for code in LANGUAGE_CODES}
+    | {name: code for code, name in LANGUAGE_NAMES.items()}
+    | {name: code for code, name in OTHER_LANGUAGES.items()}
+    | _ENGLISH_NAMES
 )
 
 
@@ -84,7 +164,7 @@ def language_code(language: str | None, allowed: Collection[str] | None = None) 
     Args:
         language: a code ("zh"), a locale ("zh-CN", "en_US"), an English name ("Chinese") or the Chinese name; None, ""
             and "auto" mean that nothing is known.
-        allowed: codes that the checkpoint was trained on; None: all of the family.
+        allowed: codes that the checkpoint was trained on; None: any.
 
     Raises:
         ValueError: no such language, or none of this checkpoint; the message names the nearest ones.

@@ -33,7 +33,7 @@ def build_prompt(options: RecognitionOptions, *, itn: bool) -> str:
 
 def instruction(options: RecognitionOptions, *, itn: bool) -> str:
     """The user's part of the prompt: context and hotwords if there are any, then the task and its language."""
-    code = language_code(options.language)
+    code = language_code(options.language, LANGUAGE_NAMES)
     target = f"成{LANGUAGE_NAMES[code]}" if code else ""
     verbatim = "" if itn else "，不进行文本规整"
     return f"{_context(options)}语音转写{target}{verbatim}："

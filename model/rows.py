@@ -23,7 +23,7 @@ class Provenance:
 
     run_id: str
     model_id: str
-    model_sha256: str
+    model_sha256: str | None  # None: the weights are remote
     pipeline_version: str
     vad_version: str
     itn_version: str

@@ -47,7 +47,7 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("missing", pa.list_(_GAP), "Stretches without a transcript, with the cause."),
         ("reference", pa.string(), "Reference text of the manifest."),
         ("model_id", pa.string(), "The model."),
-        ("model_sha256", pa.string(), "Checksum of its weights."),
+        ("model_sha256", pa.string(), "Checksum of its weights; null where they are remote."),
         ("config_hash", pa.string(), "Hash of all settings that can change the text."),
         ("pipeline_version", pa.string(), "Version of funasr-beam."),
         ("vad_version", pa.string(), "Version of the voice activity detector."),

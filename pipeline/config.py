@@ -172,7 +172,7 @@ def load_config(file: Path | None, assignments: Sequence[str], flags: Mapping[st
     return config
 
 
-def text_hash(config: Config, segmentation: SegmentationConfig, model_sha256: str, versions: Mapping[str, str]) -> str:
+def text_hash(config: Config, segmentation: SegmentationConfig, model: str, versions: Mapping[str, str]) -> str:
     """A hash over all that can change a transcript, and nothing else: the key under which work is resumed."""
     settings = {
         "span_s": config.plan.span_s,
@@ -180,7 +180,7 @@ def text_hash(config: Config, segmentation: SegmentationConfig, model_sha256: st
         "segmentation": asdict(segmentation),
         "itn": config.recognition.itn,
         "audio_tokens": config.recognition.audio_tokens,
-        "model": model_sha256,
+        "model": model,
         "versions": dict(versions),
     }
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

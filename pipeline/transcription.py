@@ -78,7 +78,7 @@ def transcribe(config: Config, display: Display) -> RunReport:
     checkpoint = describe_model(config.model)
     _check_language(config, checkpoint)
     segmentation = fit_segmentation(config, checkpoint)
-    key = text_hash(config, segmentation, checkpoint.sha256, tool_versions())
+    key = text_hash(config, segmentation, checkpoint.identity, tool_versions())
     with only_run(output):
         finished = finished_rows(output)
         output.remove("_work/drafts")  # what a killed run had begun to write

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from funasr_beam.model.languages import LANGUAGE_NAMES, language_code
+from funasr_beam.model.languages import LANGUAGE_CODES, LANGUAGE_NAMES, OTHER_LANGUAGES, language_code
 
 
 def test_there_are_the_31_languages_of_the_family():
@@ -22,6 +22,12 @@ def test_a_code_and_its_chinese_name_mean_the_code(code):
 )
 def test_locales_and_english_names_are_understood(written, code):
     assert language_code(written) == code
+
+
+def test_languages_of_other_families_are_known_by_code_and_name_and_never_twice():
+    assert language_code("fr") == language_code("French") == "fr"
+    assert not set(OTHER_LANGUAGES) & set(LANGUAGE_NAMES)
+    assert len(set(OTHER_LANGUAGES.values())) == len(OTHER_LANGUAGES)
 
 
 @pytest.mark.parametrize("nothing", [None, "", " ", "auto", "AUTO"])
@@ -51,4 +57,4 @@ def test_whatever_is_written_gives_a_known_code_nothing_or_an_explanation(text):
     except ValueError as error:
         assert "unknown" in str(error)
     else:
-        assert code is None or code in LANGUAGE_NAMES
+        assert code is None or code in LANGUAGE_CODES
