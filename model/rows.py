@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from funasr_beam.model.itn import FinalWord
-from funasr_beam.model.outcomes import Outcome
+from funasr_beam.model.outcomes import GOOD_STATUSES, Outcome
 from funasr_beam.model.results import SegmentResult
 from funasr_beam.model.tables import SCHEMA_VERSION
 
@@ -35,6 +35,7 @@ def recording_row(outcome: Outcome, provenance: Provenance) -> Row:
     recording, media = outcome.planned.recording, outcome.media
     segments = outcome.segments
     seconds = outcome.seconds
+    text = outcome.text if outcome.status in GOOD_STATUSES else None
     return {
         "recording_id": recording.id,
         "uri": recording.uri,
@@ -53,8 +54,9 @@ def recording_row(outcome: Outcome, provenance: Provenance) -> Row:
         "duration_header": _time(media.duration_s) if media else None,
         "speech_duration": _time(outcome.speech_s) if media else None,
         "language": _language(segments, recording.options.language),
-        "text": outcome.text if outcome.status in ("ok", "partial", "no_speech") else None,
+        "text": text,
         "num_segments": len(segments),
+        "num_characters": len(text or ""),
         "num_words": sum(len(segment.words or ()) for segment in segments),
         "flags": sorted({flag for segment in segments for flag in segment.flags}),
         "missing": list(_missing(outcome)),

@@ -55,6 +55,17 @@ class Folder:
             return []
         return sorted(name for name in (path.rstrip("/").rsplit("/", 1)[-1] for path in found) if _is_finished(name))
 
+    def tree(self, folder: str) -> list[str]:
+        """Paths below `folder` of all finished files in it and in its folders, sorted; one listing."""
+        path = self.path(folder)
+        self.fs.invalidate_cache(path)
+        try:
+            found = self.fs.find(path)
+        except FileNotFoundError:
+            return []
+        start = len(path.rstrip("/")) + 1
+        return sorted(name for name in (str(file)[start:] for file in found) if _is_finished(name))
+
     def read(self, name: str) -> bytes:
         """All bytes of a file."""
         return bytes(self.fs.cat_file(self.path(name)))

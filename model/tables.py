@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _GAP = pa.struct([("channel", pa.int32()), ("start", pa.float64()), ("end", pa.float64()), ("error_code", pa.string())])
 
@@ -42,6 +42,7 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
             "The transcript, by time over all channels; null where there is none because of a failure.",
         ),
         ("num_segments", pa.int32(), "Rows in segments."),
+        ("num_characters", pa.int64(), "Characters of the text; 0 also where there is none."),
         ("num_words", pa.int32(), "Words that have a time."),
         ("flags", pa.list_(pa.string()), "All flags of its segments."),
         ("missing", pa.list_(_GAP), "Stretches without a transcript, with the cause."),

@@ -9,8 +9,7 @@ from typing import Any
 
 from funasr_beam.model.storage import Folder
 from funasr_beam.model.tables import RUN_COLUMNS, TABLES
-from funasr_beam.pipeline.current import RowKey, current_keys
-from funasr_beam.pipeline.run_folder import rows_of
+from funasr_beam.pipeline.current import current_batches
 
 TOLERANCE = 1e-4
 """Scores depend on the batch by their last bits (about 1e-7), times are written with four decimals."""
@@ -35,7 +34,6 @@ class Difference:
 class _Row:
     """A row as small as it can be: its numbers, and a digest of all the rest."""
 
-    run_id: str
     digest: bytes
     numbers: "array[float]"
 
@@ -48,36 +46,34 @@ class _Row:
 
 def compare_outputs(first: Folder, second: Folder) -> Iterator[Difference]:
     """Every row that differs, table by table; nothing where both outputs say the same."""
-    keys = [(output, current_keys(output)) for output in (first, second)]
     for table in TABLES:
-        left, right = (_digests(output, table, current) for output, current in keys)
+        left, right = (_digests(output, table) for output in (first, second))
         for key in sorted(left.keys() | right.keys()):
             if key not in right or key not in left:
                 yield Difference(table, key, f"only in {(first if key in left else second).show()}")
             elif not left[key].says_the_same(right[key]):
-                rows = [_find(output, table, key, found[key]) for output, found in ((first, left), (second, right))]
-                yield Difference(table, key, _explain(*rows))
+                yield Difference(table, key, _explain(*(_find(output, table, key) for output in (first, second))))
 
 
-def _digests(output: Folder, table: str, current: dict[RowKey, dict[str, Any]]) -> dict[str, _Row]:
+def _digests(output: Folder, table: str) -> dict[str, _Row]:
     """A digest of each current row; the rows themselves would not fit into memory."""
-    found = {}
-    for run_id in sorted({key.run_id for key in current}):
-        for row in rows_of(output, table, run_id):
-            if RowKey(run_id, row["recording_id"]) in current:
-                found[_key(table, row)] = _condense(run_id, row)
-    return found
+    return {_key(table, row): _condense(row) for row in _current(output, table)}
 
 
-def _find(output: Folder, table: str, key: str, row: _Row) -> dict[str, Any]:
-    return next(found for found in rows_of(output, table, row.run_id) if _key(table, found) == key)
+def _find(output: Folder, table: str, key: str) -> dict[str, Any]:
+    return next(row for row in _current(output, table) if _key(table, row) == key)
 
 
-def _condense(run_id: str, row: dict[str, Any]) -> _Row:
+def _current(output: Folder, table: str) -> Iterator[dict[str, Any]]:
+    for batch in current_batches(output, table):
+        yield from batch.to_pylist()
+
+
+def _condense(row: dict[str, Any]) -> _Row:
     numbers = array("d")
     rest = {name: _without_numbers(value, numbers) for name, value in row.items() if name not in RUN_COLUMNS}
     text = json.dumps(rest, sort_keys=True, ensure_ascii=False, default=str)
-    return _Row(run_id, hashlib.sha256(text.encode()).digest(), numbers)
+    return _Row(hashlib.sha256(text.encode()).digest(), numbers)
 
 
 def _without_numbers(value: Any, numbers: "array[float]") -> Any:

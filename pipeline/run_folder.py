@@ -4,12 +4,13 @@ import contextlib
 import fcntl
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
@@ -100,7 +101,8 @@ def is_finished(output: Folder, run_id: str) -> bool:
 
 def finished_runs(output: Folder) -> list[Run]:
     """The runs that have published everything, oldest first."""
-    return [run for run in list_runs(output) if is_finished(output, run.id)]
+    finished = set(finished_run_ids(output))
+    return [run for run in list_runs(output) if run.id in finished]
 
 
 def finished_rows(output: Folder) -> dict[tuple[str, str], FinishedRow]:
@@ -116,18 +118,52 @@ def finished_rows(output: Folder) -> dict[tuple[str, str], FinishedRow]:
     return rows
 
 
+def finished_run_ids(output: Folder) -> list[str]:
+    """Ids of the runs that have published everything, oldest first; one listing."""
+    return [name.removesuffix(f"/{_SUCCESS}") for name in output.tree("runs") if name.endswith(f"/{_SUCCESS}")]
+
+
+def part_names(output: Folder, table: str) -> dict[str, list[str]]:
+    """The published files of one table by the run in whose folder they are; one listing for all runs."""
+    found: dict[str, list[str]] = {}
+    for name in output.tree(table):
+        folder, slash, _ = name.partition("/")
+        if slash and folder.startswith("run="):
+            found.setdefault(folder.removeprefix("run="), []).append(f"{table}/{name}")
+    return found
+
+
 def rows_of(output: Folder, table: str, run_id: str, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
     """The rows of one table of one run, in file order."""
-    for path in parts(output, table, run_id):
-        with output.open(path) as file:
-            for batch in pq.ParquetFile(file).iter_batches(batch_size=_BATCH_ROWS, columns=columns):
-                yield from batch.to_pylist()
+    for batch in batches_of(parts(output, table, run_id), output, table, columns):
+        yield from batch.to_pylist()
+
+
+def batches_of(
+    names: Iterable[str], output: Folder, table: str, columns: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The rows in these files of a table, a bounded number at a time; columns that an older file lacks are null."""
+    schema = TABLES[table] if columns is None else pa.schema([TABLES[table].field(name) for name in columns])
+    for name in names:
+        with output.open(name) as file:
+            parquet = pq.ParquetFile(file)
+            there = [column for column in schema.names if column in parquet.schema_arrow.names]
+            for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=there):
+                yield _completed(batch, schema)
 
 
 def parts(output: Folder, table: str, run_id: str) -> list[str]:
     """The published files of one table of one run."""
     folder = f"{table}/run={run_id}"
     return [f"{folder}/{name}" for name in output.names(folder)]
+
+
+def _completed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    columns = [
+        batch[field.name] if field.name in batch.schema.names else pa.nulls(batch.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def write_json(output: Folder, name: str, content: Any) -> None:

@@ -10,7 +10,7 @@ from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.errors import UsageError
 from funasr_beam.model.records import Seconds
 from funasr_beam.model.storage import Folder
-from funasr_beam.pipeline.current import current_keys
+from funasr_beam.pipeline.current import current_rows
 from funasr_beam.pipeline.plan import plan_path
 from funasr_beam.pipeline.run_folder import Run, is_finished, list_runs
 
@@ -65,7 +65,7 @@ def open_output(uri: str) -> Folder:
 
 def read_status(output: Folder) -> OutputStatus:
     """Everything that `funasr-beam status` tells."""
-    rows = list(current_keys(output).values())
+    rows = current_rows(output, ("error_code", "error_detail", "duration")).to_pylist()
     runs = list_runs(output)
     troubles = tuple(
         Trouble(row["uri"], row["status"], row["error_code"] or "", row["error_detail"] or "")
