@@ -14,7 +14,7 @@ Of all rows that finished runs hold of a URI:
 Newer means a greater run id. A row keeps the id of the run that made it when `compact` moves it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -73,12 +73,12 @@ def ids_by_run(rows: pa.Table) -> Iterator[tuple[str, pa.Array]]:
 
 def current_mask(rows: pa.Table) -> Mask:
     """Which of these rows are current, by the rule above."""
-    return _mask(_Coded(rows), by_worth=True)
+    return _winners(rows, lambda coded: [coded.extent, coded.worth, _config_newest(coded)])
 
 
 def newest_mask(rows: pa.Table) -> Mask:
     """Which of these rows are the last that was said of the newest bytes, good or not."""
-    return _mask(_Coded(rows), by_worth=False)
+    return _winners(rows, lambda coded: [])
 
 
 class _Coded:
@@ -92,14 +92,14 @@ class _Coded:
         self.worth, self.extent = _worth(rows)
 
 
-def _mask(rows: _Coded, *, by_worth: bool) -> Mask:
-    candidates = np.flatnonzero(_has_newest_bytes(rows))
-    order: list[_Codes] = [rows.folder, rows.run]
-    if by_worth:
-        order += [rows.extent, rows.worth, _config_newest(rows)]
-    winners = candidates[_last_of_each([key[candidates] for key in [*order, rows.id, rows.uri]], groups=2)]
-    mask = np.zeros(len(rows.uri), bool)
-    mask[winners] = True
+def _winners(rows: pa.Table, merits: Callable[[_Coded], list[_Codes]]) -> Mask:
+    """For each recording the one row of its newest bytes that has the greatest merits, and then is the newest."""
+    mask = _has_newest_bytes(_Coded(rows))
+    coded = _Coded(rows.filter(pa.array(mask)))
+    winners = _last_of_each([coded.folder, coded.run, *merits(coded), coded.id, coded.uri], groups=2)
+    kept = np.zeros(len(coded.uri), bool)
+    kept[winners] = True
+    mask[mask] = kept
     return mask
 
 
@@ -126,10 +126,11 @@ def _config_newest(rows: _Coded) -> _Codes:
 
 def _last_of_each(keys: Sequence[_Codes | Mask], groups: int) -> npt.NDArray[np.intp]:
     """The index of the greatest row of every group; keys from the least to the most important, the group's last."""
-    order = np.lexsort(list(keys))
+    order: npt.NDArray[np.intp] = np.lexsort(list(keys))
     if not len(order):
         return order
-    return order[np.append(_starts([key[order] for key in keys[-groups:]])[1:], True)]
+    is_last: Mask = np.append(_starts([key[order] for key in keys[-groups:]])[1:], True)
+    return order[is_last]
 
 
 def _starts(ordered: Sequence[_Codes | Mask]) -> Mask:

@@ -51,7 +51,7 @@ def by_python(output):
 
 
 @given(RUNS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_sql_and_python_choose_the_same_rows(runs):
     with tempfile.TemporaryDirectory() as root, duckdb.connect() as connection:
         output = write(Path(root), runs)
@@ -76,7 +76,7 @@ def transpiled(text, dialect, root):
 
 @pytest.mark.parametrize(("make", "dialect"), [(spark_sql, "spark"), (bigquery_sql, "bigquery")])
 @given(runs=RUNS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_other_dialects_choose_the_same_rows(make, dialect, runs):
     with tempfile.TemporaryDirectory() as root, duckdb.connect() as connection:
         output = write(Path(root), runs)
