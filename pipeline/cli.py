@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
 from funasr_beam.model.audio.source import storage_errors
 from funasr_beam.model.errors import RunError, UsageError
@@ -17,7 +18,7 @@ EXIT_USAGE = 2
 EXIT_CANNOT_GO_ON = 3
 EXIT_INTERRUPTED = 130
 
-COMMANDS = ("transcribe", "status", "compare", "train", "synthesize")
+COMMANDS = ("transcribe", "status", "compare", "train", "synthesize", "worker-pool")
 _log = logging.getLogger("funasr_beam")
 _EPILOG = """\
 exit codes: 0 ok; 1 more recordings failed than --max-failed allows (compare: outputs differ); 2 wrong usage or
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and give its exit code."""
     arguments = _parser().parse_args(argv)
     _set_up_logging(verbose=arguments.verbose)
-    command = importlib.import_module(f"funasr_beam.pipeline.commands.{arguments.command}")
+    command = _module(arguments.command)
     try:
         return int(command.run(arguments))
     except UsageError as error:
@@ -70,8 +71,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="show the libraries' own log lines, too")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        importlib.import_module(f"funasr_beam.pipeline.commands.{name}").add_parser(subparsers)
+        _module(name).add_parser(subparsers)
     return parser
+
+
+def _module(command: str) -> ModuleType:
+    return importlib.import_module(f"funasr_beam.pipeline.commands.{command.replace('-', '_')}")
 
 
 def _set_up_logging(*, verbose: bool) -> None:

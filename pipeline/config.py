@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from funasr_beam.model.errors import UsageError
 from funasr_beam.model.languages import language_code
 from funasr_beam.model.segmentation import SegmentationConfig
+from funasr_beam.pipeline.refused import refuse_runner
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -25,6 +26,10 @@ def _one_or_many(value: Any) -> Any:
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 """A list of texts; a single text stands for a list of one."""
+
+
+Address = Annotated[str, Field(pattern=r"^[^\s/:]+:\d{1,5}$")]
+"""HOST:PORT."""
 
 
 class Section(BaseModel):
@@ -108,9 +113,36 @@ class RecognitionConfig(Section):
 class RunnerConfig(Section):
     """Where and how wide the pipeline runs."""
 
-    name: Literal["local", "flink", "dataflow", "spark"] = Field("local", description="The engine.")
-    workers: int = Field(0, ge=0, description="Threads of the local runner; 0: one for each core, at most 8.")
+    name: Annotated[Literal["local", "flink", "dataflow", "spark"], BeforeValidator(refuse_runner)] = Field(
+        "local", description="The engine."
+    )
+    workers: int = Field(
+        0,
+        ge=0,
+        description="Units worked on at once; 0: one for each core, at most 8, or each slot of a Flink cluster.",
+    )
+    flink_master: Address | None = Field(None, description="HOST:PORT of Flink's REST interface.")
+    job_endpoint: Address | None = Field(
+        None, description="HOST:PORT of Beam's job server; none: port 8099 of the Flink master's host (Spark: here)."
+    )
+    worker_pool: Address = Field(
+        "localhost:50000", description="HOST:PORT where the cluster's workers find `funasr-beam worker-pool`."
+    )
+    accelerator: str | None = Field(None, description="GPU of Dataflow's workers, such as nvidia-l4.")
     options: Texts = Field((), description="Further Beam options, passed on as they are.")
+
+    @field_validator("options")
+    @classmethod
+    def _no_other_runner(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(option.partition("=")[0].strip() == "--runner" for option in value):
+            raise ValueError("--runner is chosen by runner.name")
+        return value
+
+    @model_validator(mode="after")
+    def _cluster_is_named(self) -> "RunnerConfig":
+        if self.name == "flink" and self.flink_master is None:
+            raise ValueError("flink_master: is required for Flink, such as --flink-master localhost:8081")
+        return self
 
 
 class Config(Section):

@@ -1,40 +1,28 @@
-"""Which engine runs the pipeline, and with which options."""
+"""Which engine runs the pipeline."""
 
-import os
-from typing import Any
-
-from apache_beam.options.pipeline_options import PipelineOptions
-
-from funasr_beam.model.errors import RunError
 from funasr_beam.pipeline.config import RunnerConfig
-
-_MOST_LOCAL_WORKERS = 8
-
-
-def local_workers(config: RunnerConfig) -> int:
-    """How many units are worked on at once on this machine."""
-    return config.workers or min(len(os.sched_getaffinity(0)), _MOST_LOCAL_WORKERS)
+from funasr_beam.pipeline.engines.base import Engine
 
 
-def check_runner(config: RunnerConfig) -> None:
-    """Refuse an engine before anything is done.
+def make_engine(config: RunnerConfig) -> Engine:
+    """The engine that the user named; on a cluster, it is asked how big it is.
 
     Raises:
-        RunError: the engine is not supported yet.
+        funasr_beam.model.errors.UsageError: an option that it needs is missing.
+        funasr_beam.model.errors.RunError: it cannot be reached.
     """
-    if config.name != "local":
-        raise RunError(f"--runner {config.name} is not supported by this version; use --runner local")
+    if config.name == "flink":
+        from funasr_beam.pipeline.engines.flink import FlinkEngine
 
+        return FlinkEngine(config)
+    if config.name == "spark":
+        from funasr_beam.pipeline.engines.spark import SparkEngine
 
-def make_runner(config: RunnerConfig) -> tuple[Any, PipelineOptions]:
-    """The local engine and its options."""
-    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+        return SparkEngine(config)
+    if config.name == "dataflow":
+        from funasr_beam.pipeline.engines.dataflow import DataflowEngine
 
-    # Never "DirectRunner": it first tries to download another engine, and has no time limit for that.
-    options = PipelineOptions(
-        list(config.options),
-        direct_num_workers=local_workers(config),
-        direct_running_mode="multi_threading",
-        pipeline_type_check=True,
-    )
-    return FnApiRunner(), options
+        return DataflowEngine(config)
+    from funasr_beam.pipeline.engines.local import LocalEngine
+
+    return LocalEngine(config)

@@ -1,22 +1,17 @@
 """One run from inputs to published tables: plan, transcribe, assemble."""
 
-import logging
 import platform
-import re
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import apache_beam as beam
-
 from funasr_beam.model.assembly import SpanIndex, assemble
 from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.checkpoint import DEMO, CheckpointInfo, resolve
 from funasr_beam.model.commits import CommittedUnits
-from funasr_beam.model.errors import RunError, UsageError
+from funasr_beam.model.errors import UsageError
 from funasr_beam.model.front_end import FrontEndConfig
 from funasr_beam.model.itn import itn_version
 from funasr_beam.model.metrics import RunMetrics
@@ -29,6 +24,7 @@ from funasr_beam.model.vad import vad_version
 from funasr_beam.model.version import __version__
 from funasr_beam.pipeline import flow
 from funasr_beam.pipeline.config import Config, text_hash
+from funasr_beam.pipeline.engines.base import Engine
 from funasr_beam.pipeline.plan import Plan, PlanSettings, list_everything, make_plan, plan_path, save_plan
 from funasr_beam.pipeline.progress import Display, UnitWatch
 from funasr_beam.pipeline.run_folder import (
@@ -40,11 +36,9 @@ from funasr_beam.pipeline.run_folder import (
     save_run,
     write_json,
 )
-from funasr_beam.pipeline.runners import check_runner, local_workers, make_runner
+from funasr_beam.pipeline.runners import make_engine
+from funasr_beam.pipeline.submission import run_job
 
-_LOOK_EVERY_S = 0.5
-_TOLD = re.compile(r"funasr_beam\.model\.errors\.RunError: (.+?)(?: \[while running|$)", re.DOTALL)
-_log = logging.getLogger("funasr_beam")
 _NAMED_PACKAGES = ("apache-beam", "torch", "transformers", "torchaudio", "av", "silero-vad", "wetext", "pyarrow")
 
 
@@ -72,7 +66,7 @@ def transcribe(config: Config, display: Display) -> RunReport:
         funasr_beam.model.errors.RunError: the run cannot go on.
     """
     began = time.monotonic()
-    check_runner(config.runner)
+    engine = make_engine(config.runner)
     output = Folder(config.output)
     listed = list_everything(config)
     checkpoint = describe_model(config.model)
@@ -87,12 +81,12 @@ def transcribe(config: Config, display: Display) -> RunReport:
         index = SpanIndex(committed)
         limits = _limits(config)
         display.phase(f"Planning {len(listed):,} inputs")
-        settings = PlanSettings(config.plan.span_s, config.plan.unit_s, local_workers(config.runner), key, limits)
+        settings = PlanSettings(config.plan.span_s, config.plan.unit_s, engine.units_at_once, key, limits)
         plan = make_plan(listed, finished, index, settings)
         run = replace(run, units=len(plan.units), recordings=len(plan.recordings))
         save_run(output, run)
         save_plan(output, run.id, plan)
-        _transcribe_units(plan, _stage(config, segmentation, limits, committed), display, config)
+        _transcribe_units(plan, _stage(config, segmentation, limits, committed), display, engine, job_name(run))
         display.phase("Assembling tables")
         metrics = assemble(plan.recordings, SpanIndex(committed), output, _provenance(run, checkpoint))
         metrics.unchanged = plan.unchanged
@@ -110,6 +104,11 @@ def fit_segmentation(config: Config, checkpoint: CheckpointInfo) -> Segmentation
 def tool_versions() -> dict[str, str]:
     """Versions of what can change a transcript."""
     return {"pipeline": __version__, "vad": vad_version(), "itn": itn_version()}
+
+
+def job_name(run: Run) -> str:
+    """The name of a run's job on a cluster; the same when the run goes on."""
+    return f"funasr-beam-{run.id.lower()}"
 
 
 def _check_language(config: Config, checkpoint: CheckpointInfo) -> None:
@@ -150,41 +149,16 @@ def _model_for_workers(name: str) -> str:
     return str(ref.path) if ref.path is not None and name != DEMO else name
 
 
-def _transcribe_units(plan: Plan, stage: flow.StageConfig, display: Display, config: Config) -> None:
-    """Run the pipeline in a thread of its own and watch what it commits."""
+def _transcribe_units(plan: Plan, stage: flow.StageConfig, display: Display, engine: Engine, job: str) -> None:
     if not plan.units:
         return
-    runner, options = make_runner(config.runner)
-    # The local engine works in this process: what keeps the model from loading is said here, before work has begun.
-    display.phase("Loading the model")
-    load_transcriber(stage.transcriber)
-
-    def run_pipeline() -> None:
-        pipeline = beam.Pipeline(runner=runner, options=options)
-        flow.build(pipeline, plan.units, stage)
-        pipeline.run().wait_until_finish()
-
+    if engine.loads_model_here:
+        # What keeps the model from loading is said before work has begun.
+        display.phase("Loading the model")
+        load_transcriber(stage.transcriber)
     watch = UnitWatch(stage.committed, plan)
     display.phase("Transcribing")
-    pool = ThreadPoolExecutor(1, "pipeline")  # no `with`: Ctrl-C must not wait for the unit at work
-    work = pool.submit(run_pipeline)
-    pool.shutdown(wait=False)
-    while not wait([work], _LOOK_EVERY_S).done:
-        display.show(watch.look())
-    error = work.exception()
-    if error is not None:
-        raise _run_error(error) from error
-
-
-def _run_error(error: BaseException) -> RunError:
-    """What stopped the pipeline, as a message; a bug keeps its traceback in the log."""
-    if isinstance(error, RunError):
-        return error
-    told = _TOLD.search(str(error))  # engines carry a worker's exception as text
-    if told is not None:
-        return RunError(told.group(1).strip())
-    _log.error("The pipeline failed", exc_info=error)
-    return RunError("the pipeline failed, see above; what is committed is kept: the same command goes on from there")
+    run_job(engine, job, lambda pipeline: flow.build(pipeline, plan.units, stage), watch, display)
 
 
 def _provenance(run: Run, checkpoint: CheckpointInfo) -> Provenance:

@@ -12,6 +12,7 @@ _EXAMPLES = """\
 examples:
   funasr-beam transcribe recordings/ --output transcripts/ --model demo
   funasr-beam transcribe s3://bucket/calls/ --output s3://bucket/transcripts/ --language zh --hotword 开放时间
+  funasr-beam transcribe s3://bucket/calls/ --output s3://bucket/transcripts/ --runner flink --flink-master host:8081
   funasr-beam transcribe manifest.csv --output transcripts/ --config run.toml --set plan.unit_s=600
 """
 
@@ -40,8 +41,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--hotword", action="append", metavar="WORD", help="a word to expect; may be given repeatedly")
     parser.add_argument("--itn", choices=("rules", "model", "none"), help="how spoken numbers become digits (rules)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where the recogniser runs (auto)")
-    parser.add_argument("--runner", choices=("local", "flink", "dataflow", "spark"), help="the engine (local)")
-    parser.add_argument("--workers", type=int, metavar="N", help="units worked on at once on this machine")
+    parser.add_argument("--runner", metavar="ENGINE", help="local (default), flink, dataflow, spark")
+    parser.add_argument("--flink-master", metavar="HOST:PORT", help="the Flink cluster's REST interface")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="units worked on at once (as many as there is room for)"
+    )
     parser.add_argument(
         "--max-failed", type=_share, metavar="SHARE", help="largest share of failed recordings for exit code 0 (5%%)"
     )
@@ -82,6 +86,7 @@ def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
         "recognition.itn": arguments.itn,
         "recognition.device": arguments.device,
         "runner.name": arguments.runner,
+        "runner.flink_master": arguments.flink_master,
         "runner.workers": arguments.workers,
     }
 

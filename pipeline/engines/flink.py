@@ -1,0 +1,64 @@
+"""A Flink cluster, through Beam's job server."""
+
+import logging
+import time
+from typing import Any
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from funasr_beam.model.errors import RunError
+from funasr_beam.pipeline.config import RunnerConfig
+from funasr_beam.pipeline.engines.flink_master import FlinkMaster
+from funasr_beam.pipeline.engines.portable import (
+    check_listening,
+    job_endpoint,
+    portable_arguments,
+    portable_runner,
+    split_address,
+)
+
+_CANCEL_S = 60.0
+_NO_SERVER = "`make flink-up` starts one, runner.job_endpoint names another; see docs/clusters.md"
+_log = logging.getLogger("funasr_beam")
+
+
+class FlinkEngine:
+    """Works on units in the TaskManagers of a cluster, one Python process and one model in each."""
+
+    loads_model_here = False
+
+    def __init__(self, config: RunnerConfig) -> None:
+        if config.flink_master is None:
+            raise RunError("--runner flink needs --flink-master HOST:PORT")
+        self._config = config
+        self._master = FlinkMaster(config.flink_master)
+        self._endpoint = job_endpoint(config, split_address(config.flink_master)[0])
+        self.units_at_once = config.workers or self._master.slots()
+
+    def make_runner(self, job: str) -> tuple[Any, PipelineOptions]:
+        """The runner; a job that an interrupted command left on the cluster is cancelled first."""
+        check_listening(self._endpoint, "Beam's job server", _NO_SERVER)
+        for left in self._master.unfinished_jobs(job):
+            _log.info("Cancelling Flink job %s, which an interrupted command left on the cluster", left)
+            self._master.cancel(left)
+        self._wait_until_over(job)
+        return portable_runner(portable_arguments(self._config, job, self._endpoint, self.units_at_once))
+
+    def cancel(self, job: str) -> str | None:
+        """Cancel the job on the cluster."""
+        cancelled = self._master.unfinished_jobs(job)
+        for job_id in cancelled:
+            self._master.cancel(job_id)
+        return f"cancelled Flink job {', '.join(cancelled)} on {self._master.address}" if cancelled else None
+
+    def where_to_look(self, job: str) -> str | None:
+        """The page of the job's exceptions."""
+        job_id = self._master.newest_job(job)
+        return self._master.page(job_id) if job_id else None
+
+    def _wait_until_over(self, job: str) -> None:
+        deadline = time.monotonic() + _CANCEL_S
+        while self._master.unfinished_jobs(job):
+            if time.monotonic() > deadline:
+                raise RunError(f"an earlier job {job} on {self._master.address} does not end; cancel it there")
+            time.sleep(0.2)

@@ -1,0 +1,39 @@
+"""The embedded engine: threads of this process."""
+
+import os
+from typing import Any
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from funasr_beam.pipeline.config import RunnerConfig
+
+_MOST_WORKERS = 8
+
+
+class LocalEngine:
+    """Works on units in threads of this process."""
+
+    loads_model_here = True
+
+    def __init__(self, config: RunnerConfig) -> None:
+        self.units_at_once = config.workers or min(len(os.sched_getaffinity(0)), _MOST_WORKERS)
+        self._options = config.options
+
+    def make_runner(self, job: str) -> tuple[Any, PipelineOptions]:
+        """Beam's FnApiRunner."""
+        from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+        # Never "DirectRunner": it first tries to download another engine, and has no time limit for that.
+        options = PipelineOptions(
+            list(self._options),
+            direct_num_workers=self.units_at_once,
+            direct_running_mode="multi_threading",
+            pipeline_type_check=True,
+        )
+        return FnApiRunner(), options
+
+    def cancel(self, job: str) -> None:
+        """The process ends, and its threads with it."""
+
+    def where_to_look(self, job: str) -> None:
+        """The log of this process says it all."""
