@@ -81,7 +81,7 @@ class _Starter(BeamFnExternalWorkerPoolServicer):  # type: ignore[misc]  # Beam'
     def StopWorker(  # noqa: N802
         self, stop_worker_request: Any, unused_context: Any
     ) -> beam_fn_api_pb2.StopWorkerResponse:
-        """Nothing to do: the request does not tell whose worker is meant, and a worker ends with its TaskManager's job."""
+        """Nothing: the request does not tell whose worker is meant, and a worker ends with its TaskManager's job."""
         return beam_fn_api_pb2.StopWorkerResponse()
 
     def end_workers(self) -> None:
