@@ -108,13 +108,6 @@ def test_a_storage_that_cannot_be_reached_is_exit_code_3(tmp_path, monkeypatch, 
     assert "Traceback" not in error
 
 
-@pytest.mark.parametrize("runner", ["flink", "dataflow", "spark"])
-def test_an_engine_that_has_not_run_yet_is_refused(runner, recording, tmp_path, capsys):
-    arguments = ["--output", str(tmp_path / "out"), "--model", "demo", "--runner", runner]
-    assert main(["transcribe", str(recording), *arguments]) == 3
-    assert "use --runner local" in capsys.readouterr().err
-
-
 def test_a_folder_without_recordings_is_pointed_out(tmp_path, capsys):
     (tmp_path / "in").mkdir()
     assert main(["transcribe", str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--model", "demo"]) == 0
