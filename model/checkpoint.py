@@ -117,7 +117,7 @@ def describe(ref: CheckpointRef) -> CheckpointInfo:
         revision=folder.name if ref.hub_id else None,
         sha256=weights_sha256(folder),
         longest_segment_s=_longest_segment_s(declared, family, folder),
-        audio_tokens=_audio_tokens(declared, folder),
+        audio_tokens=_audio_tokens(declared, folder) if family is FUN_ASR_NANO else "all",
         languages=_languages(declared, ref, family, folder),
         family=family,
     )

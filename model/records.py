@@ -123,6 +123,7 @@ class Hypothesis:
     finish_reason: str  # "stop" or "length"
     words: tuple[Word, ...] | None = None  # relative to the utterance; None: no aligner fits
     timestamp_source: str = "none"  # "ctc", "aligner" or "none"
+    language: str | None = None  # code of the language that the model itself named; None: it names none
 
 
 @dataclass(frozen=True)

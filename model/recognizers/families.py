@@ -1,8 +1,7 @@
 """Which family of models a name means: what is known of it before it is loaded, and its recogniser."""
 
 from funasr_beam.model.checkpoint import CheckpointInfo, describe, resolve
-from funasr_beam.model.errors import RunError
-from funasr_beam.model.families import FUN_ASR_NANO
+from funasr_beam.model.families import GLM_ASR, QWEN3_ASR, WHISPER
 from funasr_beam.model.recognizers.base import Recognizer, RecognizerSettings
 
 
@@ -25,8 +24,18 @@ def load_recognizer(model: str, settings: RecognizerSettings) -> Recognizer:
     """
     ref = resolve(model)
     family = describe(ref).family
-    if family is not FUN_ASR_NANO:
-        raise RunError(f"{model} is of the family {family.name}, which has no recogniser here yet")
+    if family is QWEN3_ASR:
+        from funasr_beam.model.recognizers.qwen3_asr import load_qwen3_asr
+
+        return load_qwen3_asr(ref, settings)
+    if family is GLM_ASR:
+        from funasr_beam.model.recognizers.glm_asr import load_glm_asr
+
+        return load_glm_asr(ref, settings)
+    if family is WHISPER:
+        from funasr_beam.model.recognizers.whisper import WhisperRecognizer
+
+        return WhisperRecognizer(ref, settings)
     from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
 
     return FunAsrNanoRecognizer.load(ref, settings)

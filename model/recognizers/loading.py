@@ -1,4 +1,4 @@
-"""Load transformers' Fun-ASR-Nano classes: quietly, completely, and with attention that masks the padding."""
+"""Load transformers' classes: quietly, completely, and with attention that masks the padding."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,8 +12,12 @@ from funasr_beam.model.errors import RunError
 _ATTENTION = "sdpa"
 
 
-def load_processor(folder: Path) -> Any:
+def load_processor(folder: Path, kind: Any = None) -> Any:
     """Feature extractor and tokenizer of the checkpoint.
+
+    Args:
+        folder: the checkpoint.
+        kind: transformers' processor class; None: Fun-ASR-Nano's.
 
     Raises:
         RunError: the files do not make a processor.
@@ -21,7 +25,7 @@ def load_processor(folder: Path) -> Any:
     from transformers import FunAsrNanoProcessor
 
     with _quiet(), _readable_errors(folder):
-        return FunAsrNanoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return (kind or FunAsrNanoProcessor).from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
 def load_model(folder: Path, device: torch.device) -> Any:
@@ -32,8 +36,21 @@ def load_model(folder: Path, device: torch.device) -> Any:
     """
     from transformers import FunAsrNanoForConditionalGeneration
 
+    model = load_complete(FunAsrNanoForConditionalGeneration, folder)
+    check_attention(model)
+    if device.type == "cuda":
+        lower_llm_precision(model)
+    return model.to(device)
+
+
+def load_complete(kind: Any, folder: Path) -> Any:
+    """A model of transformers' class `kind` in float32, in eval mode, on the CPU, with every weight from the folder.
+
+    Raises:
+        RunError: weights are missing or do not fit.
+    """
     with _quiet(), _readable_errors(folder):
-        model, report = FunAsrNanoForConditionalGeneration.from_pretrained(
+        model, report = kind.from_pretrained(
             folder,
             dtype=torch.float32,
             attn_implementation=_ATTENTION,
@@ -43,10 +60,7 @@ def load_model(folder: Path, device: torch.device) -> Any:
             output_loading_info=True,
         )
     _check_complete(report, folder)
-    check_attention(model)
-    if device.type == "cuda":
-        lower_llm_precision(model)
-    return model.to(device).eval().requires_grad_(False)
+    return model.eval().requires_grad_(False)
 
 
 def lower_llm_precision(model: Any) -> None:

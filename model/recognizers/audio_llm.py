@@ -1,0 +1,174 @@
+"""Recognition with an audio encoder in front of a language model, as Qwen3-ASR and GLM-ASR have it."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from funasr_beam.model.checkpoint import CheckpointInfo, CheckpointRef, describe, local_folder
+from funasr_beam.model.errors import Cause, RecordingError
+from funasr_beam.model.languages import language_code
+from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
+from funasr_beam.model.recognizers.fun_asr_nano import MIN_SAMPLES, pick_device
+from funasr_beam.model.recognizers.greedy import Decoded, decode_greedily
+from funasr_beam.model.recognizers.loading import load_complete, load_processor, lower_llm_precision
+from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token
+
+INT16_SCALE = 32_768.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a family makes of the tokens that its language model wrote."""
+
+    token_ids: tuple[int, ...]  # those of the text alone
+    language: str | None = None  # code, where the model named one
+
+
+@dataclass(frozen=True)
+class AudioLlm:
+    """What one family adds to the common way."""
+
+    model_class: Any  # of transformers
+    processor_class: Any
+    request: Callable[[Any, RecognitionOptions], str]  # (processor, options) -> prompt with one place for the audio
+    read: Callable[[Any, tuple[int, ...]], Answer]  # (processor, token ids) -> what of it is the text
+
+
+class AudioLlmRecognizer:
+    """Recognises utterances with one loaded checkpoint; calls from several threads take turns.
+
+    Features are extracted one utterance at a time and padded with zeros afterwards: the processors pad the waveform
+    instead, and the last frames of a short utterance would then depend on its batch mates.
+    """
+
+    def __init__(self, ref: CheckpointRef, settings: RecognizerSettings, family: AudioLlm) -> None:
+        """Load the checkpoint: float32 on a CPU; on a GPU the language model in bfloat16.
+
+        Raises:
+            funasr_beam.model.errors.RunError: it cannot be loaded, or the device is not there.
+        """
+        self._settings, self._family = settings, family
+        folder = local_folder(ref)
+        self._info = describe(ref)
+        self._device = pick_device(settings.device)
+        self._processor = load_processor(folder, family.processor_class)
+        self._model = load_complete(family.model_class, folder)
+        if self._device.type == "cuda":
+            lower_llm_precision(self._model)
+        self._model.to(self._device)
+        self._end_ids = _end_ids(self._model)
+        self._lock = threading.Lock()
+
+    @property
+    def longest_segment_s(self) -> float:
+        """The longest utterance that the checkpoint was trained for."""
+        return self._info.longest_segment_s
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the model computes on a GPU, so that its time is charged as such."""
+        return self._device.type == "cuda"
+
+    def describe(self) -> CheckpointInfo:
+        """Which model this is."""
+        return self._info
+
+    def recognize(self, utterances: Sequence[Utterance]) -> list[Hypothesis]:
+        """One hypothesis per utterance, in order, each as if it had been alone; without word times.
+
+        Raises:
+            RecordingError: an utterance is too short or too long, or its language is none of this checkpoint's.
+            RuntimeError: the model failed, out of memory included; a smaller batch may work.
+        """
+        if not utterances:
+            return []
+        for utterance in utterances:
+            check_utterance(utterance, self._info)
+        with torch.inference_mode():
+            inputs = [self._prepare(utterance) for utterance in utterances]
+            with self._lock:
+                prompts = self._embed(inputs)
+                budgets = [self._budget(utterance) for utterance in utterances]
+                decoded = decode_greedily(self._model, prompts, budgets, self._end_ids)
+            return [self._hypothesis(item) for item in decoded]
+
+    def _prepare(self, utterance: Utterance) -> Any:
+        """`input_ids` (1, positions), `input_features` (1, bins, frames) and its mask (1, frames) of one utterance."""
+        prompt = self._family.request(self._processor, utterance.options)
+        waveform = utterance.samples.astype(np.float32) / INT16_SCALE
+        return self._processor(text=[prompt], audio=[waveform], sampling_rate=SAMPLE_RATE, return_tensors="pt")
+
+    def _embed(self, inputs: Sequence[Any]) -> list[torch.Tensor]:
+        """Each prompt as embeddings, with the encoded audio in its place; (positions, LLM hidden)."""
+        features = _stack([item["input_features"] for item in inputs]).to(self._device)
+        mask = _stack([item["input_features_mask"] for item in inputs]).to(self._device)
+        encoded = self._model.get_audio_features(features, mask, return_dict=True).pooler_output
+        rows = encoded.to(self._model.lm_head.weight.dtype)
+        places = [item["input_ids"][0] == self._processor.audio_token_id for item in inputs]
+        audio = rows.split([int(place.sum()) for place in places])
+        return [self._splice(*parts) for parts in zip(inputs, places, audio, strict=True)]
+
+    def _splice(self, inputs: Any, place: torch.Tensor, audio: torch.Tensor) -> torch.Tensor:
+        text: torch.Tensor = self._model.get_input_embeddings()(inputs["input_ids"][0].to(self._device))
+        embedded = text.clone()
+        embedded[place.to(self._device)] = audio
+        return embedded
+
+    def _budget(self, utterance: Utterance) -> int:
+        """The most tokens that this utterance may take."""
+        return self._settings.base_tokens + round(self._settings.tokens_per_s * utterance.duration_s)
+
+    def _hypothesis(self, decoded: Decoded) -> Hypothesis:
+        tokenizer = self._processor.tokenizer
+        answer = self._family.read(self._processor, decoded.token_ids)
+        text = " ".join(tokenizer.decode(list(answer.token_ids), skip_special_tokens=True).split())
+        scores = decoded.logprobs[len(decoded.logprobs) - len(answer.token_ids) :]
+        tokens = (Token(tokenizer.decode([i]), score) for i, score in zip(answer.token_ids, scores, strict=True))
+        return Hypothesis(text, tuple(tokens), decoded.finish_reason, language=answer.language)
+
+
+def check_utterance(utterance: Utterance, info: CheckpointInfo) -> None:
+    """Refuse what a model cannot take, before anything is computed for its neighbours.
+
+    Raises:
+        RecordingError: too short, too long, or of a language that the checkpoint does not know.
+        ValueError: the samples are no (frames,) int16 array.
+    """
+    samples = utterance.samples
+    if samples.dtype != np.int16 or samples.ndim != 1:
+        raise ValueError(f"samples are {samples.dtype} of shape {samples.shape}; needed: int16 of shape (frames,)")
+    if len(samples) < MIN_SAMPLES:
+        raise RecordingError(Cause.TOO_SHORT, f"{len(samples)} samples; one analysis window needs {MIN_SAMPLES}")
+    if utterance.duration_s > info.longest_segment_s:
+        message = f"a segment of {utterance.duration_s:.1f} s; {info.model_id} takes {info.longest_segment_s:g} s"
+        raise RecordingError(Cause.MODEL_ERROR, message)
+    try:
+        language_code(utterance.options.language, info.languages)
+    except ValueError as error:
+        raise RecordingError(Cause.BAD_OPTIONS, str(error)) from error
+
+
+def hint_text(options: RecognitionOptions, tokenizer: Any) -> str | None:
+    """Context and hotwords as one text without anything that the tokenizer takes for a control token."""
+    text = "\n".join(part for part in (options.context or "", ", ".join(options.hotwords)) if part.strip())
+    for token in tokenizer.get_added_vocab():
+        text = text.replace(token, " ")
+    return text.strip() or None
+
+
+def _stack(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Tensors of shape (1, ..., frames) as one batch, zeros behind the shorter ones."""
+    longest = max(part.shape[-1] for part in parts)
+    return torch.cat([torch.nn.functional.pad(part, (0, longest - part.shape[-1])) for part in parts])
+
+
+def _end_ids(model: Any) -> frozenset[int]:
+    """The tokens that end a text, as the checkpoint declares them."""
+    declared = model.generation_config.eos_token_id
+    if declared is None:
+        declared = model.config.text_config.eos_token_id
+    return frozenset([declared] if isinstance(declared, int) else declared)
