@@ -18,7 +18,15 @@ EXIT_USAGE = 2
 EXIT_CANNOT_GO_ON = 3
 EXIT_INTERRUPTED = 130
 
-COMMANDS = ("transcribe", "status", "compare", "train", "synthesize", "worker-pool")
+COMMANDS = (
+    "transcribe",
+    "status",
+    "compare",
+    "query",
+    "train",
+    "synthesize",
+    "worker-pool",
+)
 _log = logging.getLogger("funasr_beam")
 _EPILOG = """\
 exit codes: 0 ok; 1 more recordings failed than --max-failed allows (compare: outputs differ); 2 wrong usage or

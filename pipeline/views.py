@@ -1,0 +1,118 @@
+"""An output as SQL tables: DuckDB with the views `recordings`, `segments`, `words` and `speech` of the current rows.
+
+A connection reads the output and nothing else: no other file, no network, no writing, no change of its settings. What a
+user types is data to it, so that a service may hand over the queries of people whom it does not know.
+"""
+
+import re
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fsspec.implementations.local import LocalFileSystem
+
+from funasr_beam.model.errors import UsageError
+from funasr_beam.model.storage import Folder
+from funasr_beam.pipeline.latest_sql import latest_sql
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+VIEWS = ("recordings", "segments", "words", "speech")
+"""The names that a query may use."""
+
+_MEMORY = "1GB"
+_BATCH_ROWS = 8192
+
+
+def open_views(output: Folder) -> "duckdb.DuckDBPyConnection":
+    """A connection in which the current rows of an output's finished runs are the views `VIEWS`.
+
+    Sorting and joining spill to the temporary folder above 1 GB; the rest of the process comes on top.
+    """
+    import duckdb
+
+    spill = Path(tempfile.gettempdir()) / f"funasr-beam-{uuid.uuid4().hex}"  # DuckDB makes and removes it
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": _MEMORY,
+        "temp_directory": str(spill),
+        "preserve_insertion_order": False,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    connection = duckdb.connect(config=settings)
+    if not isinstance(output.fs, LocalFileSystem):
+        connection.register_filesystem(output.fs)
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(latest_sql(output.show()))
+    _lock(connection, output)
+    return connection
+
+
+def select(connection: "duckdb.DuckDBPyConnection", sql: str) -> "pa.RecordBatchReader":
+    """The rows of one SELECT of a user's, as batches.
+
+    Raises:
+        UsageError: it is no single SELECT, or DuckDB says no to it.
+    """
+    import duckdb
+
+    try:
+        _check_statement(connection, sql)
+        return connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
+    except duckdb.Error as error:
+        raise query_problem(error) from error
+
+
+def batches(reader: "pa.RecordBatchReader") -> Iterator["pa.RecordBatch"]:
+    """The batches of a reader.
+
+    Raises:
+        UsageError: what the query computes fails on some row.
+    """
+    import duckdb
+
+    try:
+        yield from reader
+    except (duckdb.Error, OSError, ValueError) as error:
+        raise query_problem(error) from error
+
+
+def query_problem(error: Exception) -> UsageError:
+    """What DuckDB says about a query, as a message."""
+    text = str(error)
+    if type(error).__name__ == "PermissionException":
+        text = "a query sees the views only, and no other file: " + ", ".join(VIEWS)
+    text = re.sub(r"^(Unknown error: )?(\w+ Error: )", "", text)
+    return UsageError("the query cannot be run:", text.rstrip().splitlines())
+
+
+def _check_statement(connection: "duckdb.DuckDBPyConnection", sql: str) -> None:
+    import duckdb
+
+    allowed = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+    found = connection.extract_statements(sql)
+    if len(found) != 1 or found[0].type not in allowed:
+        raise UsageError("the query cannot be run:", ["only a single SELECT (or WITH, FROM, DESCRIBE, SUMMARIZE) is"])
+
+
+def _lock(connection: "duckdb.DuckDBPyConnection", output: Folder) -> None:
+    """Leave the connection nothing but reading the output."""
+    places = ", ".join(f"'{place.replace(chr(39), chr(39) * 2)}'" for place in _places(output))
+    connection.execute(f"SET allowed_directories = [{places}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET python_enable_replacements = false")  # names in a query are never our variables
+    connection.execute("SET lock_configuration = true")
+
+
+def _places(output: Folder) -> list[str]:
+    """The output, in every form in which DuckDB may name it."""
+    places = [f"{output.show()}/"]
+    protocols: Any = output.fs.protocol
+    if not isinstance(output.fs, LocalFileSystem):
+        for protocol in (protocols,) if isinstance(protocols, str) else protocols:
+            places += [f"{protocol}://{output.root}/"]
+    return places

@@ -1,0 +1,101 @@
+"""SQL over an output: the current rows, and nothing else on the machine."""
+
+import fsspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from funasr_beam.model.errors import UsageError
+from funasr_beam.model.storage import Folder
+from funasr_beam.pipeline.views import VIEWS, batches, open_views, select
+from tests.pipeline.outputs import add_run, recording, segment
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory):
+    root = tmp_path_factory.mktemp("views") / "it's an output"
+    add_run(root, "run1", [recording("a"), recording("b", status="failed")], [segment("a", 0.0, 1.0, "hello")])
+    add_run(root, "run2", [recording("a", status="failed"), recording("b")], [segment("b", 0.0, 2.0, "you there")])
+    return add_run(root, "run3", [recording("c")], finished=False)
+
+
+def rows(output, sql):
+    with open_views(output) as connection:
+        return [tuple(row.values()) for batch in batches(select(connection, sql)) for row in batch.to_pylist()]
+
+
+def test_the_views_hold_the_current_rows_of_finished_runs(output):
+    found = rows(output, "select recording_id, status, run_id from recordings order by 1")
+    assert found == [("a-1", "ok", "run1"), ("b-1", "ok", "run2")]
+    assert rows(output, "select text from segments order by 1") == [("hello",), ("you there",)]
+    assert rows(output, "select word, start from words order by 1") == [("hello", 0.0), ("there", 1.0), ("you", 0.0)]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_can_be_read_in_an_output_without_rows(view, tmp_path):
+    assert rows(add_run(tmp_path, "run1", []), f"select count(*) from {view}") == [(0,)]
+
+
+def test_an_output_in_an_object_store_is_read_through_its_file_system(output):
+    store = fsspec.filesystem("memory")
+    store.put(output.root, "/bucket/out", recursive=True)
+    found = rows(Folder("memory://bucket/out"), "select text from segments order by 1")
+    assert found == [("hello",), ("you there",)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select * from read_text('/etc/passwd')",
+        "select * from read_csv('/etc/passwd')",
+        "select * from '/etc/passwd.csv'",
+        "select * from glob('/etc/*')",
+        "select * from read_text('{root}/../secret.txt')",
+        "select * from read_csv('https://example.org/x.csv')",
+        "copy (select 1) to '{root}/recordings/run=run1/x.csv' (format csv)",
+        "copy (select 1) to '/tmp/x.csv' (format csv)",
+        "attach '{root}/x.db'",
+        "set enable_external_access = true",
+        "reset enable_external_access",
+        "pragma enable_progress_bar",
+        "install httpfs",
+        "load httpfs",
+        "drop view recordings",
+        "create table mine as select 1",
+        "create or replace view recordings as select 1",
+        "select 1; drop view recordings",
+        "export database '{root}'",
+        "select * from output",
+        "",
+        ";",
+    ],
+)
+def test_a_query_reads_the_output_and_nothing_else(sql, output, tmp_path):
+    (tmp_path.parent / "secret.txt").write_text("secret")
+    before = sorted(output.fs.find(output.root))
+    with pytest.raises(UsageError):
+        rows(output, sql.format(root=output.root.replace("'", "''")))
+    assert sorted(output.fs.find(output.root)) == before
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("select txt from segments", '"text"'),
+        ("selct 1", "syntax error"),
+        ("select * from segment", "segments"),
+        ("select text::int from segments", "Could not convert"),
+        ("select * from read_text('/etc/passwd')", "the views only"),
+    ],
+)
+def test_what_is_wrong_with_a_query_is_said(sql, says, output):
+    with pytest.raises(UsageError, match=says):
+        rows(output, sql)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_query_or_a_message(output, text):
+    try:
+        rows(output, text)
+    except UsageError as error:
+        assert str(error)
