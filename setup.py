@@ -44,7 +44,7 @@ setup(
     install_requires=[
         "apache-beam>=2.77,<2.78",
         "av>=18,<19",
-        "duckdb>=1.4,<3",
+        "duckdb>=2,<3",
         "fsspec>=2026.1",
         "numpy>=2,<3",
         "pyarrow>=18",

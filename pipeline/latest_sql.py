@@ -44,6 +44,12 @@ _CURRENT = """\
 SELECT t.{star} FROM {source} AS t
 WHERE EXISTS (SELECT 1 FROM current_keys AS k WHERE k.run = t.run AND k.recording_id = t.recording_id{more})"""
 
+WORDS = """\
+SELECT segment_id, recording_id, channel, language, timestamp_source,
+  generate_subscripts(words, 1) AS word_index, unnest(words, recursive := true)
+FROM segments WHERE len(words) > 0"""
+"""The view `words` for DuckDB, on top of the view `segments`."""
+
 
 def latest_sql(root: str) -> str:
     """DuckDB statements for the views recordings, segments, speech and words: current rows of finished runs only.
@@ -62,9 +68,7 @@ def latest_sql(root: str) -> str:
     views.append(
         (
             "words",
-            "SELECT segment_id, recording_id, channel, language, timestamp_source,\n"
-            "  generate_subscripts(words, 1) AS word_index, unnest(words, recursive := true)\n"
-            "FROM segments WHERE len(words) > 0",
+            WORDS,
         )
     )
     head = "-- Current rows of finished runs, for DuckDB: .read latest.sql (the rule: docs/resume.md)."

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
+from decimal import Decimal
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
@@ -87,7 +88,7 @@ def write_table(most: int) -> Callable[["pa.Schema", Iterator[list[Any]]], None]
         console = Console(highlight=False)
         console.print(table)
         if next(rows, None) is not None:
-            console.print(f"Only {most:,} rows are shown: see --most, or take --format csv or json", style="yellow")
+            console.print(f"There are more than these {most:,} rows: raise --most, or take --format csv or json", style="yellow")
         elif not table.row_count:
             console.print("No rows", style="dim")
 
@@ -135,5 +136,7 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and value - value != 0 else value
 
 
-def _other(value: Any) -> str:
+def _other(value: Any) -> str | float:
+    if isinstance(value, Decimal):
+        return float(value)
     return value.isoformat() if isinstance(value, date | datetime) else str(value)

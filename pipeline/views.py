@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.implementations.local import LocalFileSystem
 
-from funasr_beam.model.errors import UsageError
+from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.storage import Folder
-from funasr_beam.pipeline.latest_sql import latest_sql
+from funasr_beam.model.tables import TABLES
+from funasr_beam.pipeline.latest_sql import WORDS, latest_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,7 +48,12 @@ def open_views(output: Folder) -> "duckdb.DuckDBPyConnection":
     if not isinstance(output.fs, LocalFileSystem):
         connection.register_filesystem(output.fs)
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(latest_sql(output.show()))
+    try:
+        connection.execute(latest_sql(output.show()))
+    except duckdb.IOException as error:
+        if "No files found" not in str(error):
+            raise RunError(f"{output.show()} cannot be read: {error}") from error
+        _make_empty(connection)
     _lock(connection, output)
     return connection
 
@@ -88,6 +94,13 @@ def query_problem(error: Exception) -> UsageError:
         text = "a query sees the views only, and no other file: " + ", ".join(VIEWS)
     text = re.sub(r"^(Unknown error: )?(\w+ Error: )", "", text)
     return UsageError("the query cannot be run:", text.rstrip().splitlines())
+
+
+def _make_empty(connection: "duckdb.DuckDBPyConnection") -> None:
+    """The views of an output in which no run has published anything."""
+    for name, schema in TABLES.items():
+        connection.from_arrow(schema.empty_table()).create(name)
+    connection.execute(f"CREATE VIEW words AS {WORDS}")
 
 
 def _check_statement(connection: "duckdb.DuckDBPyConnection", sql: str) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from funasr_beam.model.errors import UsageError
 from funasr_beam.model.storage import Folder
+from funasr_beam.pipeline.run_folder import Run, save_run
 from funasr_beam.pipeline.views import VIEWS, batches, open_views, select
 from tests.pipeline.outputs import add_run, recording, segment
 
@@ -34,6 +35,11 @@ def test_the_views_hold_the_current_rows_of_finished_runs(output):
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_can_be_read_in_an_output_without_rows(view, tmp_path):
     assert rows(add_run(tmp_path, "run1", []), f"select count(*) from {view}") == [(0,)]
+
+
+def test_an_output_whose_first_run_goes_on_is_empty(tmp_path):
+    save_run(Folder(str(tmp_path)), Run("run1", "texthash", "2026-01-01T00:00:00+00:00"))
+    assert [rows(Folder(str(tmp_path)), f"select count(*) from {view}") for view in VIEWS] == [[(0,)]] * 4
 
 
 def test_an_output_in_an_object_store_is_read_through_its_file_system(output):
