@@ -88,7 +88,8 @@ def write_table(most: int) -> Callable[["pa.Schema", Iterator[list[Any]]], None]
         console = Console(highlight=False)
         console.print(table)
         if next(rows, None) is not None:
-            console.print(f"There are more than these {most:,} rows: raise --most, or take --format csv or json", style="yellow")
+            more = f"There are more than these {most:,} rows: raise --most, or take --format csv or json"
+            console.print(more, style="yellow")
         elif not table.row_count:
             console.print("No rows", style="dim")
 
