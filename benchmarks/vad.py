@@ -96,7 +96,7 @@ def cut(samples: Samples, probabilities: Probabilities) -> int:
     config = SegmentationConfig()
     intervals = speech_intervals(probabilities, config, 0.0, 0)
     bounds = segment_bounds(intervals, probabilities, config, 0.0, len(samples) / SAMPLE_RATE)
-    return len(cut_segments(samples, bounds, intervals, 0, 0.0))
+    return len(cut_segments(samples, bounds, intervals, probabilities, 0, 0.0))
 
 
 class WheelsOwnModel:

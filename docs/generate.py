@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from funasr_beam.model.errors import Cause
+from funasr_beam.model.guards import Symptom
 from funasr_beam.model.tables import DESCRIPTIONS, TABLES
 from funasr_beam.pipeline.config import describe_keys
 
@@ -64,7 +65,15 @@ def tables() -> str:
         lines += [f"## {name}", "", "| column | type | meaning |", "| --- | --- | --- |"]
         lines += [f"| `{field.name}` | {field.type} | {DESCRIPTIONS[name][field.name]} |" for field in schema]
         lines.append("")
-    return "\n".join(lines)
+    lines += [
+        "## flags",
+        "",
+        "With `_repaired` behind it: the first text had it, and after another attempt it is gone.",
+        "",
+    ]
+    lines += ["| flag | meaning |", "| --- | --- |"]
+    lines += [f"| `{symptom}` | {symptom.sentence} |" for symptom in Symptom]
+    return "\n".join([*lines, ""])
 
 
 def readme() -> str:

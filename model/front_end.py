@@ -151,7 +151,7 @@ class FrontEnd:
         duration_s = len(samples) / SAMPLE_RATE
         intervals = speech_intervals(probabilities, config, start_s, channel, start_s + duration_s)
         bounds = segment_bounds(intervals, probabilities, config, start_s, duration_s)
-        return intervals, cut_segments(samples, bounds, intervals, channel, start_s)
+        return intervals, cut_segments(samples, bounds, intervals, probabilities, channel, start_s)
 
 
 def _stretches(spans: Sequence[Span]) -> Iterator[list[Span]]:

@@ -8,7 +8,7 @@ from funasr_beam.model.errors import Cause
 from funasr_beam.model.planning import PlannedRecording
 from funasr_beam.model.records import Failure, MediaInfo, Seconds
 from funasr_beam.model.results import SegmentResult, SpanResult, StageSeconds
-from funasr_beam.model.text import is_cjk
+from funasr_beam.model.text import join_texts
 
 STATUSES = ("ok", "partial", "no_speech", "failed", "skipped")
 GOOD_STATUSES = frozenset({"ok", "partial", "no_speech"})
@@ -32,7 +32,7 @@ class Outcome:
     @property
     def text(self) -> str:
         """The transcript: all segments' text in order of time."""
-        return _join([segment.text for segment in self.segments if segment.text])
+        return join_texts([segment.text for segment in self.segments if segment.text])
 
     @property
     def media(self) -> MediaInfo | None:
@@ -88,15 +88,6 @@ def _fatal(spans: Sequence[SpanResult]) -> Failure | None:
     if segments and len(lost_segments) == len(segments):
         return lost_segments[0]
     return _too_short(spans)
-
-
-def _join(texts: Sequence[str]) -> str:
-    """Texts of segments as one text; no space between Chinese or Japanese characters."""
-    joined = ""
-    for text in texts:
-        glued = not joined or (is_cjk(joined[-1]) and is_cjk(text))
-        joined += text if glued else f" {text}"
-    return joined
 
 
 def _notes(spans: Sequence[SpanResult]) -> list[Failure]:

@@ -89,6 +89,7 @@ class Segment:
     snr_db: float | None = None
     clipping: float | None = None  # share of samples at full scale
     bandwidth_hz: float | None = None
+    speech_probability: float | None = None  # of the VAD, mean over the raw speech in it
 
     @property
     def duration_s(self) -> Seconds:

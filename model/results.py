@@ -29,6 +29,8 @@ class SegmentResult:
     failure: Failure | None = None
     clipping: float | None = None  # share of samples at full scale
     bandwidth_hz: float | None = None
+    speech_probability: float | None = None
+    attempt: int = 1  # how often it was recognised until its text was settled
 
 
 @dataclass(frozen=True)

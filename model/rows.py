@@ -73,7 +73,6 @@ def recording_row(outcome: Outcome, provenance: Provenance) -> Row:
 def segment_rows(outcome: Outcome, provenance: Provenance) -> Iterator[Row]:
     """A row for each segment, failed ones too, by time."""
     recording = outcome.planned.recording
-    attempts = {id(segment): span.attempt for span in outcome.spans for segment in span.segments}
     for segment in outcome.segments:
         length_s = segment.end_s - segment.start_s
         yield {
@@ -95,9 +94,10 @@ def segment_rows(outcome: Outcome, provenance: Provenance) -> Iterator[Row]:
             "snr_db": _score(segment.snr_db),
             "clipping": _score(segment.clipping),
             "bandwidth_hz": segment.bandwidth_hz,
+            "speech_probability": _score(segment.speech_probability),
             "error_code": segment.failure.cause.value if segment.failure else None,
             "words": None if segment.words is None else [_word(word) for word in segment.words],
-            "attempt": attempts[id(segment)],
+            "attempt": segment.attempt,
             "run_id": provenance.run_id,
         }
 

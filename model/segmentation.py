@@ -112,14 +112,20 @@ def segment_bounds(
 
 
 def cut_segments(
-    samples: Samples, bounds: Sequence[Bounds], intervals: Sequence[SpeechInterval], channel: int, start_s: Seconds
+    samples: Samples,
+    bounds: Sequence[Bounds],
+    intervals: Sequence[SpeechInterval],
+    probabilities: Probabilities,
+    channel: int,
+    start_s: Seconds,
 ) -> list[Segment]:
     """The segments of one channel, as copies: a segment must not keep its whole channel in memory.
 
     Args:
         samples: (n,) int16 of the channel.
         bounds: from `segment_bounds`.
-        intervals: raw speech, for the signal-to-noise ratio.
+        intervals: raw speech, for the signal-to-noise ratio and the mean probability of speech.
+        probabilities: (frames,) that the intervals were made from.
         channel: copied into the segments.
         start_s: where the samples begin on the recording's clock.
     """
@@ -128,9 +134,13 @@ def cut_segments(
     segments = []
     for index, (from_s, to_s) in enumerate(bounds):
         first, last = _samples_until(from_s, start_s), _samples_until(to_s, start_s)
-        snr_db = _snr_db(energies, is_speech, first // FRAME_SAMPLES, -(-last // FRAME_SAMPLES))
+        frames = slice(first // FRAME_SAMPLES, -(-last // FRAME_SAMPLES))
+        snr_db = _snr_db(energies, is_speech, frames.start, frames.stop)
+        speech = probabilities[frames][is_speech[frames]]
+        certainty = float(speech.mean()) if len(speech) else None
         own = samples[first:last].copy()
-        segments.append(Segment(channel, index, from_s, to_s, own, snr_db, clipping_share(own), bandwidth_hz(own)))
+        quality = clipping_share(own), bandwidth_hz(own)
+        segments.append(Segment(channel, index, from_s, to_s, own, snr_db, *quality, certainty))
     return segments
 
 

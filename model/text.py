@@ -1,5 +1,6 @@
 """What a word is: whitespace words in alphabetic scripts, single characters in Chinese and Japanese."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import regex  # type: ignore[import-untyped]
@@ -34,3 +35,16 @@ def word_spans(text: str) -> list[WordSpan]:
 def is_cjk(word: str) -> bool:
     """Whether a word starts with a Chinese or Japanese character, so that no space stands around it."""
     return _STARTS_CJK.match(word) is not None
+
+
+def join_texts(texts: Iterable[str]) -> str:
+    """Texts that follow each other as one text; no space between Chinese or Japanese characters.
+
+    >>> join_texts(["你好", "世界", "hello", "world"])
+    '你好世界 hello world'
+    """
+    joined = ""
+    for text in texts:
+        glued = not joined or (is_cjk(joined[-1]) and is_cjk(text))
+        joined += text if glued else f" {text}"
+    return joined

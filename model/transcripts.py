@@ -2,13 +2,13 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from typing import Literal
 
-from funasr_beam.model.batching import BatchLimits, make_batches, padding_waste, recognize_all
+from funasr_beam.model.batching import BatchLimits, make_batches, padding_waste
 from funasr_beam.model.checkpoint import AudioTokens
 from funasr_beam.model.front_end import SpanAudio, UnitAudio
 from funasr_beam.model.itn import FinalWord, InverseTextNormalizer
@@ -16,6 +16,7 @@ from funasr_beam.model.recognizers.base import Recognizer, RecognizerSettings, U
 from funasr_beam.model.recognizers.families import load_recognizer
 from funasr_beam.model.records import Failure, Hypothesis, Seconds, Segment, Word
 from funasr_beam.model.results import SegmentResult, SpanResult, StageSeconds, UnitResult
+from funasr_beam.model.retries import Listened, Recognized, recognize_guarded
 
 Itn = Literal["rules", "model", "none"]
 _OTHER_SCRIPTS = frozenset({"zh", "yue", "ja", "ko", "th", "ar", "hi", "bg", "el"})
@@ -66,32 +67,42 @@ class UnitTranscriber:
 
     def transcribe(self, unit: UnitAudio) -> UnitResult:
         """The result of every span, in order; what cannot be recognised is a failure of its segment alone."""
-        utterances = [
-            Utterance(segment.samples, span.span.recording.options, self._itn == "model")
-            for span in unit.spans
-            for segment in span.segments
-        ]
+        listened = [self._listen(span, segment) for span in unit.spans for segment in span.segments]
         began = time.perf_counter()
-        outcomes = iter(recognize_all(self._recognizer, utterances, self._limits))
+        outcomes = iter(recognize_guarded(self._recognizer, listened, self._limits))
         recognize_s = time.perf_counter() - began
-        speech_s = sum(utterance.duration_s for utterance in utterances)
+        speech_s = sum(item.utterance.duration_s for item in listened)
         spans = []
         for span in unit.spans:
             share = sum(segment.duration_s for segment in span.segments) / speech_s if speech_s else 0.0
             result = self._finish_span(span, list(islice(outcomes, len(span.segments))))
             spans.append(_charge(result, recognize_s * share, on_gpu=self._recognizer.on_gpu))
-        return UnitResult(unit.unit.name, tuple(spans), self._padded_s(utterances))
+        return UnitResult(unit.unit.name, tuple(spans), self._padded_s(listened))
 
-    def _padded_s(self, utterances: Sequence[Utterance]) -> Seconds:
-        durations = [utterance.duration_s for utterance in utterances]
+    def _listen(self, span: SpanAudio, segment: Segment) -> Listened:
+        utterance = Utterance(segment.samples, span.span.recording.options, self._itn == "model")
+        speech = [
+            (
+                max(interval.start_s, segment.start_s) - segment.start_s,
+                min(interval.end_s, segment.end_s) - segment.start_s,
+            )
+            for interval in span.speech
+            if interval.channel == segment.channel
+            and interval.start_s < segment.end_s
+            and interval.end_s > segment.start_s
+        ]
+        return Listened(utterance, tuple(speech), segment.speech_probability)
+
+    def _padded_s(self, listened: Sequence[Listened]) -> Seconds:
+        durations = [item.utterance.duration_s for item in listened]
         batches = make_batches(durations, self._limits.max_padded_s, self._limits.max_items)
         return sum(durations) * (1 + padding_waste(durations, batches))
 
-    def _finish_span(self, audio: SpanAudio, outcomes: Sequence[Hypothesis | Failure]) -> SpanResult:
+    def _finish_span(self, audio: SpanAudio, recognized: Sequence[Recognized]) -> SpanResult:
         began = time.perf_counter()
         segments = tuple(
-            self._finish_segment(segment, outcome, audio.span.recording.options.language)
-            for segment, outcome in zip(audio.segments, outcomes, strict=True)
+            self._finish_segment(segment, item, audio.span.recording.options.language)
+            for segment, item in zip(audio.segments, recognized, strict=True)
         )
         text_s = time.perf_counter() - began
         return SpanResult(
@@ -109,7 +120,8 @@ class UnitTranscriber:
             seconds=audio.seconds + StageSeconds(text_s=text_s),
         )
 
-    def _finish_segment(self, segment: Segment, outcome: Hypothesis | Failure, language: str | None) -> SegmentResult:
+    def _finish_segment(self, segment: Segment, recognized: Recognized, language: str | None) -> SegmentResult:
+        outcome = recognized.outcome
         empty = SegmentResult(
             segment.channel,
             segment.index,
@@ -119,6 +131,9 @@ class UnitTranscriber:
             snr_db=segment.snr_db,
             clipping=segment.clipping,
             bandwidth_hz=segment.bandwidth_hz,
+            speech_probability=segment.speech_probability,
+            flags=recognized.flags,
+            attempt=recognized.attempts,
         )
         if isinstance(outcome, Failure):
             return replace(empty, failure=outcome)
@@ -135,7 +150,6 @@ class UnitTranscriber:
             confidence=math.exp(average) if average is not None else None,
             finish_reason=outcome.finish_reason,
             num_tokens=len(outcome.tokens),
-            flags=tuple(_flags(outcome)),
         )
 
     def _normalize(
@@ -152,13 +166,6 @@ class UnitTranscriber:
             FinalWord(word.text, word.start_s, word.end_s, word.confidence, place, place + 1)
             for place, word in enumerate(words)
         )
-
-
-def _flags(outcome: Hypothesis) -> Iterator[str]:
-    if outcome.finish_reason == "length":
-        yield "token_limit"
-    if not outcome.text:
-        yield "no_text"
 
 
 def _shift(word: Word, offset_s: Seconds) -> Word:

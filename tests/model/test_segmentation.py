@@ -151,7 +151,7 @@ def test_padding_meets_in_the_middle_of_a_gap_that_is_too_short_for_both():
 def test_segments_are_copies_of_their_samples_on_the_recordings_clock():
     rng = np.random.default_rng(0)
     samples = rng.integers(-3000, 3000, 16_000 * 4, dtype=np.int16)
-    segments = cut_segments(samples, [(100.5, 101.5), (102.0, 103.75)], [], 1, 100.0)
+    segments = cut_segments(samples, [(100.5, 101.5), (102.0, 103.75)], [], np.zeros(125, np.float32), 1, 100.0)
     assert [(s.channel, s.index, s.start_s, s.end_s) for s in segments] == [(1, 0, 100.5, 101.5), (1, 1, 102.0, 103.75)]
     assert np.array_equal(segments[1].samples, samples[32_000:60_000])
     assert not np.shares_memory(segments[0].samples, samples)
@@ -165,12 +165,22 @@ def test_the_signal_to_noise_ratio_is_estimated_from_speech_and_pauses(snr_db):
     probabilities = np.zeros(188, np.float32)
     probabilities[50:100] = 1
     intervals, bounds = bounds_of(probabilities, DEFAULT, 7.0, 6.0)
-    (segment,) = cut_segments(samples.round().astype(np.int16), bounds, intervals, 0, 7.0)
+    (segment,) = cut_segments(samples.round().astype(np.int16), bounds, intervals, probabilities, 0, 7.0)
     assert segment.snr_db == pytest.approx(snr_db, abs=1)
 
 
 def test_speech_without_any_pause_has_no_signal_to_noise_ratio():
     samples = np.random.default_rng(0).integers(-3000, 3000, 16_000 * 2, dtype=np.int16)
-    intervals, bounds = bounds_of(np.ones(63, np.float32), DEFAULT, 0.0, 2.0)
-    (segment,) = cut_segments(samples, bounds, intervals, 0, 0.0)
+    probabilities = np.ones(63, np.float32)
+    intervals, bounds = bounds_of(probabilities, DEFAULT, 0.0, 2.0)
+    (segment,) = cut_segments(samples, bounds, intervals, probabilities, 0, 0.0)
     assert segment.snr_db is None
+
+
+def test_a_segment_knows_how_sure_the_vad_was_of_its_raw_speech():
+    samples = np.zeros(16_000 * 4, np.int16)
+    probabilities = np.zeros(125, np.float32)
+    probabilities[50:60], probabilities[60:70] = 0.6, 0.8
+    intervals, bounds = bounds_of(probabilities, DEFAULT, 0.0, 4.0)
+    (segment,) = cut_segments(samples, bounds, intervals, probabilities, 0, 0.0)
+    assert segment.speech_probability == pytest.approx(0.7)
