@@ -95,7 +95,7 @@ class FrontEnd:
         )
         began = time.perf_counter()
         try:
-            decoded = self._decoder.decode_range(MediaSource(first.recording.uri), wanted)
+            decoded = self._decoder.decode_range(MediaSource(first.recording.uri, first.recording.access_uri), wanted)
         except RecordingError as error:
             yield from (_failed(span, error) for span in stretch)
             return

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from funasr_beam.model.audio.source import storage_failure
-from funasr_beam.model.errors import Cause
+from funasr_beam.model.errors import Cause, RunError
 from funasr_beam.model.manifest import ManifestRow, is_manifest, read_manifest
+from funasr_beam.model.patience import patiently
 from funasr_beam.model.records import Failure, RecognitionOptions, Recording
-from funasr_beam.model.storage import is_glob, locate, walk
+from funasr_beam.model.redaction import public_uri
+from funasr_beam.model.storage import access_uri, is_glob, locate, walk
+from funasr_beam.model.storage_trouble import storage_errors, storage_failure
 
 MEDIA_SUFFIXES = frozenset(
     [
@@ -76,6 +78,9 @@ MEDIA_SUFFIXES = frozenset(
 """File name endings that are taken for recordings in a folder; files without an ending are, too."""
 
 
+_CHANGE_TIMES = ("mtime", "LastModified", "last_modified", "updated", "Last-Modified")
+
+
 @dataclass(frozen=True)
 class Listed:
     """One input: a recording, or why it will not be transcribed (`skipped` tells a choice from a failure)."""
@@ -102,7 +107,7 @@ def list_inputs(inputs: Sequence[str], defaults: RecognitionOptions, output: str
         funasr_beam.model.errors.UsageError: a manifest cannot be read.
     """
     output_fs, output_root = locate(output)
-    hidden = output_fs.unstrip_protocol(output_root.rstrip("/")) + "/"
+    hidden = public_uri(output_fs.unstrip_protocol(output_root.rstrip("/"))) + "/"
     seen: set[str] = set()
     for text in inputs:
         for listed in _list_one(text, defaults):
@@ -165,9 +170,10 @@ def _skip(listed: Listed, rule: str) -> Listed:
 
 
 def _recording(fs: Any, path: str, info: dict[str, Any], options: RecognitionOptions) -> Recording:
-    uri = str(fs.unstrip_protocol(path))
+    uri = public_uri(str(fs.unstrip_protocol(path)))
     print_of = _fingerprint(info)
-    return Recording(recording_id(uri, print_of), uri, print_of, int(info.get("size") or 0), options)
+    size = int(info.get("size") or 0)
+    return Recording(recording_id(uri, print_of), uri, print_of, size, options, access_uri=access_uri(fs, path))
 
 
 def _fingerprint(info: dict[str, Any]) -> str:
@@ -175,8 +181,8 @@ def _fingerprint(info: dict[str, Any]) -> str:
     etag = info.get("ETag") or info.get("etag")
     if etag:
         return str(etag).strip('"')
-    changed = info.get("mtime") or info.get("LastModified") or info.get("last_modified") or info.get("updated") or ""
-    return f"{info.get('size')}-{changed}"
+    changed = (info[key] for key in _CHANGE_TIMES if info.get(key))
+    return f"{info.get('size')}-{next(changed, '')}"
 
 
 def _list_manifest(text: str, defaults: RecognitionOptions) -> Iterator[Listed]:
@@ -186,12 +192,14 @@ def _list_manifest(text: str, defaults: RecognitionOptions) -> Iterator[Listed]:
 
 def _list_row(row: ManifestRow) -> Listed:
     fs, path = locate(row.uri)
-    uri = str(fs.unstrip_protocol(path))
+    uri = public_uri(str(fs.unstrip_protocol(path)))
     try:
-        found = _recording(fs, path, fs.info(path), row.options)
+        found = _recording(fs, path, patiently(lambda: fs.info(path)), row.options)
         failure = row.failure
-    except OSError as error:
+    except storage_errors() as error:
         reason = storage_failure(uri, error)
+        if isinstance(reason, RunError):
+            raise reason from error
         found = Recording(recording_id(uri, ""), uri, "", 0, row.options)
         failure = Failure("plan", reason.cause, reason.message)
     return Listed(

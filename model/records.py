@@ -35,6 +35,7 @@ class Recording:
     options: RecognitionOptions = RecognitionOptions()
     reference: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    access_uri: str | None = field(default=None, repr=False)  # uri with its credentials, if any: never written or shown
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,35 @@
-"""Files on a disk or in an object store, through fsspec: whole writes only, and errors as causes."""
+"""Files on a disk or in an object store, through fsspec: whole writes only, and trouble as messages."""
 
+import contextlib
 import os
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from typing import Any, BinaryIO
+from urllib.parse import quote, unquote
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from funasr_beam.model.errors import RunError
+from funasr_beam.model.redaction import public_uri, redact
+from funasr_beam.model.storage_trouble import run_failure, storage_errors
+
+_EXTRAS = {"gs": "gcs", "gcs": "gcs", "abfs": "azure", "abfss": "azure", "az": "azure"}
+_SHARED = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "http", "https"})
+"""Schemes of storages that others write to meanwhile: nothing that they said before is believed later."""
+
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder or bucket prefix, named by a path or a URI."""
+    """A folder or bucket prefix, named by a path or a URI.
 
-    uri: str
+    Every method raises RunError, with a message that says what to do, where the storage says no (no space, expired
+    credentials, no answer even after retries), and FileNotFoundError for a file that is not there.
+    """
+
+    uri: str = field(repr=False)  # as the user gave it, perhaps with credentials; `show` tells it to others
 
     @cached_property
     def _located(self) -> tuple[Any, str]:
@@ -40,17 +54,34 @@ class Folder:
 
     def show(self, name: str = "") -> str:
         """`name` as a user would type it."""
-        base = self.root if isinstance(self.fs, LocalFileSystem) else str(self.fs.unstrip_protocol(self.root))
+        base = self.root if self.is_local else public_uri(str(self.fs.unstrip_protocol(self.root)))
         return f"{base}/{name}" if name else base
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the folder is on a disk of this machine, or looks so."""
+        return isinstance(self.fs, LocalFileSystem)
+
+    @contextlib.contextmanager
+    def telling(self) -> Iterator[None]:
+        """Turn what the storage says no with into a RunError about this folder."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except storage_errors() as error:
+            raise run_failure(self.show(), error) from error
 
     def exists(self, name: str) -> bool:
         """Whether there is a file or folder of that name."""
-        return bool(self.fs.exists(self.path(name)))
+        with self.telling():
+            return bool(self.fs.exists(self.path(name)))
 
     def names(self, folder: str) -> list[str]:
         """Names of the finished files directly in `folder`, sorted; none where there is no such folder."""
         try:
-            found = self.fs.ls(self.path(folder), detail=False, refresh=True)
+            with self.telling():
+                found = self.fs.ls(self.path(folder), detail=False, refresh=True)
         except FileNotFoundError:
             return []
         return sorted(name for name in (path.rstrip("/").rsplit("/", 1)[-1] for path in found) if _is_finished(name))
@@ -68,53 +99,113 @@ class Folder:
 
     def read(self, name: str) -> bytes:
         """All bytes of a file."""
-        return bytes(self.fs.cat_file(self.path(name)))
+        with self.telling():
+            return bytes(self.fs.cat_file(self.path(name)))
 
     def open(self, name: str) -> BinaryIO:
         """A file, open for reading with seeks."""
-        opened: BinaryIO = self.fs.open(self.path(name), "rb")
-        return opened
+        with self.telling():
+            opened: BinaryIO = self.fs.open(self.path(name), "rb")
+            return opened
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file that others see whole or not at all."""
-        if not isinstance(self.fs, LocalFileSystem):
-            self.fs.pipe_file(self.path(name), data)
-            return
-        draft = self.draft()
-        with open(draft, "wb") as file:  # noqa: PTH123 - fsspec's local paths are plain strings
-            file.write(data)
-        self.publish(draft, name)
+        with self.telling():
+            if not self.is_local:
+                self.fs.pipe_file(self.path(name), data)  # an object is there when its upload has ended, not before
+                return
+            draft = self.draft()
+            try:
+                with open(draft, "wb") as file:  # noqa: PTH123 - fsspec's local paths are plain strings
+                    file.write(data)
+                self.publish(draft, name)
+            except (OSError, RunError):
+                with contextlib.suppress(OSError):
+                    self.fs.rm(draft)  # where there is no space, half a file would only take more of it
+                raise
 
     def draft(self) -> str:
         """A fresh path below `_work/drafts` for a file that is still being written; ends in `.tmp`."""
-        self.fs.makedirs(self.path("_work/drafts"), exist_ok=True)
+        with self.telling():
+            self.fs.makedirs(self.path("_work/drafts"), exist_ok=True)
         return self.path(f"_work/drafts/{uuid.uuid4().hex}.tmp")
 
     def publish(self, draft: str, name: str) -> None:
-        """Move a finished draft to its place, replacing what was there, in one step."""
+        """Move a finished draft to its place, replacing what was there, in one step.
+
+        In an object store that is a copy on the server's side, so that all drafts of a run can be complete before the
+        first one appears: an upload straight to its place would still have its last block to send.
+        """
         target = self.path(name)
-        if not isinstance(self.fs, LocalFileSystem):
-            self.fs.mv(draft, target)
-            return
-        self.fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
-        with open(draft, "rb+") as file:  # noqa: PTH123
-            os.fsync(file.fileno())
-        os.replace(draft, target)  # noqa: PTH105
+        with self.telling():
+            if not self.is_local:
+                self.fs.cp_file(draft, target)
+                self.fs.rm_file(draft)
+                return
+            self.fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+            with open(draft, "rb+") as file:  # noqa: PTH123
+                os.fsync(file.fileno())
+            os.replace(draft, target)  # noqa: PTH105
 
     def remove(self, name: str) -> None:
         """Delete a file or a folder with all that is in it; nothing happens where there is none."""
-        if self.exists(name):
+        with self.telling(), contextlib.suppress(FileNotFoundError):
             self.fs.rm(self.path(name), recursive=True)
 
 
 def locate(uri: str) -> tuple[Any, str]:
-    """The file system and the path inside it for a path or URI.
+    """The file system and the path inside it for a path or URI; S3 URIs may be `s3://KEY:SECRET@bucket/...`.
 
     Raises:
         ValueError: no file system is known for the URI's scheme.
+        ImportError: the package for it is not installed; the message says how to install it.
     """
-    fs, path = fsspec.core.url_to_fs(uri)
+    scheme = uri.partition("://")[0] if "://" in uri else ""
+    options: dict[str, Any] = {"use_listings_cache": False} if scheme in _SHARED else {}
+    if scheme in ("s3", "s3a"):
+        _retry_server_errors()
+        uri, keys = _s3_keys(uri)
+        options |= keys
+    try:
+        fs, path = fsspec.core.url_to_fs(uri, **options)
+    except ImportError as error:
+        extra = _EXTRAS.get(scheme)
+        how = f'install it with: pip install "funasr-beam[{extra}]"' if extra else redact(str(error))
+        raise ImportError(f"{scheme}:// needs a package that is not installed; {how}") from error
     return fs, str(path)
+
+
+def access_uri(fs: Any, path: str) -> str | None:
+    """The URI of a file with the credentials that its public URI lacks; None where it lacks none."""
+    uri = str(fs.unstrip_protocol(path))
+    if getattr(fs, "key", None) and getattr(fs, "secret", None) and uri.startswith("s3://"):
+        return f"s3://{quote(fs.key, safe='')}:{quote(fs.secret, safe='')}@{uri.removeprefix('s3://')}"
+    return uri if public_uri(uri) != uri else None
+
+
+def _s3_keys(uri: str) -> tuple[str, dict[str, str]]:
+    """An S3 URI without the credentials in it, and these."""
+    scheme, _, rest = uri.partition("://")
+    bucket, slash, key = rest.partition("/")
+    credentials, at, bucket = bucket.rpartition("@")
+    user, colon, password = credentials.partition(":")
+    if not (at and colon):
+        return uri, {}
+    return f"{scheme}://{bucket}{slash}{key}", {"key": unquote(user), "secret": unquote(password)}
+
+
+@cache
+def _retry_server_errors() -> None:
+    """Have s3fs retry 5xx answers, too; botocore alone gave up on 1 of 300 operations with a fault in every second."""
+    import s3fs.core
+    from botocore.exceptions import ClientError
+
+    def is_passing(error: Exception) -> bool:
+        if not isinstance(error, ClientError):
+            return isinstance(error, ConnectionError)
+        return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= 500
+
+    s3fs.core.set_custom_error_handler(is_passing)
 
 
 def is_glob(text: str) -> bool:

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from funasr_beam.model.audio.source import storage_errors
 from funasr_beam.model.errors import RunError, UsageError
+from funasr_beam.model.redaction import RedactingFormatter, redact
+from funasr_beam.model.storage_trouble import storage_errors
 from funasr_beam.model.version import __version__
 
 EXIT_OK = 0
@@ -94,6 +95,9 @@ def _set_up_logging(*, verbose: bool) -> None:
         datefmt="%Y-%m-%d %H:%M:%S",
         stream=sys.stderr,
     )
+    for handler in logging.getLogger().handlers:
+        shape = handler.formatter or logging.Formatter()
+        handler.setFormatter(RedactingFormatter(shape._fmt, shape.datefmt))
     _log.setLevel(logging.DEBUG if verbose else logging.INFO)
     if not verbose:
         # Beam logs the traceback of whatever stops it, several times; the error itself comes back to us.
@@ -101,7 +105,7 @@ def _set_up_logging(*, verbose: bool) -> None:
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"funasr-beam: {message}", file=sys.stderr)
+    print(f"funasr-beam: {redact(message)}", file=sys.stderr)
     return code
 
 

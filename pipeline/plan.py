@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 from funasr_beam.model.assembly import SpanIndex
 from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.audio.sandbox import Decoder
-from funasr_beam.model.audio.source import MediaSource, storage_errors
-from funasr_beam.model.errors import RunError, UsageError
+from funasr_beam.model.audio.source import MediaSource
+from funasr_beam.model.errors import UsageError
 from funasr_beam.model.listing import InputNotFoundError, Listed, list_inputs
 from funasr_beam.model.planning import (
     PlannedRecording,
@@ -22,7 +22,9 @@ from funasr_beam.model.planning import (
     recording_config_hash,
 )
 from funasr_beam.model.records import MediaInfo, RecognitionOptions, Recording, Seconds, Unit
+from funasr_beam.model.redaction import redact
 from funasr_beam.model.storage import Folder
+from funasr_beam.model.storage_trouble import run_failure, storage_errors
 from funasr_beam.pipeline.config import Config
 from funasr_beam.pipeline.run_folder import FinishedRow
 
@@ -72,7 +74,7 @@ class _Probes:
         if not hasattr(self.own, "decoder"):
             self.own.decoder = Decoder(self.limits)
             self.decoders.append(self.own.decoder)
-        media: MediaInfo = self.own.decoder.probe(MediaSource(recording.uri))
+        media: MediaInfo = self.own.decoder.probe(MediaSource(recording.uri, recording.access_uri))
         return media
 
     def close(self) -> None:
@@ -92,9 +94,9 @@ def list_everything(config: Config) -> list[Listed]:
     try:
         return list(list_inputs(config.input, defaults, config.output))
     except InputNotFoundError as error:
-        raise UsageError("the input cannot be used:", [str(error)]) from error
+        raise UsageError("the input cannot be used:", [redact(str(error))]) from error
     except storage_errors() as error:
-        raise RunError(f"the input cannot be listed: {error}") from error
+        raise run_failure("the input cannot be listed", error) from error
 
 
 def make_plan(

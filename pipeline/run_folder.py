@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
-from funasr_beam.model.audio.source import storage_errors
 from funasr_beam.model.errors import Cause, RunError
 from funasr_beam.model.outcomes import GOOD_STATUSES
 from funasr_beam.model.storage import Folder
+from funasr_beam.model.storage_trouble import storage_errors
 from funasr_beam.model.tables import TABLES
 
 _RUN_FILE = "run.json"

@@ -16,6 +16,7 @@ from funasr_beam.model.front_end import FrontEndConfig
 from funasr_beam.model.itn import itn_version
 from funasr_beam.model.metrics import RunMetrics
 from funasr_beam.model.recognizers.families import describe_model
+from funasr_beam.model.redaction import redact_all
 from funasr_beam.model.rows import Provenance
 from funasr_beam.model.segmentation import SegmentationConfig
 from funasr_beam.model.storage import Folder
@@ -176,7 +177,7 @@ def _provenance(run: Run, checkpoint: CheckpointInfo) -> Provenance:
 def _finish(output: Folder, run: Run, config: Config, metrics: RunMetrics, wall_s: float) -> dict[str, Any]:
     """Write the run's own files, `_SUCCESS` last, and put away what was only needed to go on."""
     summary = {"run_id": run.id, **metrics.summary(wall_s)}
-    write_json(output, f"{run.folder}/config.json", config.model_dump(mode="json"))
+    write_json(output, f"{run.folder}/config.json", redact_all(config.model_dump(mode="json")))
     write_json(output, f"{run.folder}/environment.json", _environment())
     write_json(output, f"{run.folder}/metrics.json", summary)
     finish_run(output, run)

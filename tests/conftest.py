@@ -29,9 +29,10 @@ def s3_server() -> Iterator[S3Server]:
 
 
 @pytest.fixture
-def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
     """The S3 server, and this process's environment set so that `s3://` means it."""
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     forget_connections()
-    return s3_server
+    yield s3_server
+    forget_connections()

@@ -16,13 +16,13 @@ from funasr_beam.model.audio.decode import WHOLE, DecodedRange, Event, Opened, T
 from funasr_beam.model.audio.limits import DEFAULT_LIMITS, DecodeLimits
 from funasr_beam.model.audio.source import MediaSource
 from funasr_beam.model.audio.wire import Message, Request, error_of, summary_of, unpack
-from funasr_beam.model.errors import Cause, RecordingError
+from funasr_beam.model.errors import Cause, RecordingError, RunError
 from funasr_beam.model.records import MediaInfo, Samples
 
 START_S = 60.0
 """Longest time for a child to start, on a machine where everything starts at once."""
 
-LAST = frozenset({"summary", "media", "failure"})
+LAST = frozenset({"summary", "media", "failure", "stop"})
 """The messages that end an answer."""
 
 
@@ -129,10 +129,13 @@ class _Reading:
 
         Raises:
             RecordingError: the child tells of one.
+            RunError: the child tells of trouble that is not this file's alone.
             ValueError, TypeError, KeyError: nothing that our own child would say.
         """
         if message.kind == "failure":
             raise error_of(message)
+        if message.kind == "stop":
+            raise RunError(str(message.data["message"]))
         if message.kind == "samples":
             return self._samples(message)
         if message.kind == "opened":

@@ -17,7 +17,7 @@ from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.audio.probe import probe_file
 from funasr_beam.model.audio.source import MediaFile
 from funasr_beam.model.audio.wire import Message, Request, failure_message, opened_message, pack, summary_message
-from funasr_beam.model.errors import Cause, RecordingError
+from funasr_beam.model.errors import Cause, RecordingError, RunError
 
 BEAT_S = 0.5
 MAX_OPEN_FILES = 256
@@ -76,6 +76,8 @@ def _serve(request: Request, owner: _Owner) -> None:
             _answer(request, file, owner)
     except RecordingError as error:
         owner.send(failure_message(error))
+    except RunError as error:
+        owner.send(Message("stop", {"message": str(error)}))
     except MemoryError:
         owner.send(
             failure_message(

@@ -1,22 +1,32 @@
 """A media file as bytes: opened locally or through fsspec, its storage errors turned into causes."""
 
+import io
 import os
 import stat
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from funasr_beam.model.errors import Cause, RecordingError
+from funasr_beam.model.errors import Cause, RecordingError, RunError
+from funasr_beam.model.patience import ATTEMPTS, patiently
+from funasr_beam.model.redaction import redact
+from funasr_beam.model.storage import locate
+from funasr_beam.model.storage_trouble import storage_errors, storage_failure
+
+READ_AHEAD_BYTES = 5 * 2**20
+"""What is fetched at once: 2 to 9 requests for a file of 20 minutes, and no more memory than that."""
+
+MOST_BYTES_WITHOUT_RANGES = 64 * 2**20
+"""The largest file that is held in memory because its server gives only whole files."""
 
 
 @dataclass(frozen=True)
 class MediaSource:
-    """Where the bytes of one recording are: a local path or any fsspec URI, with the options of its storage."""
+    """Where the bytes of one recording are: a local path or any fsspec URI."""
 
-    uri: str
-    storage_options: Mapping[str, Any] = field(default_factory=dict)
+    uri: str  # as it may be shown
+    access_uri: str | None = field(default=None, repr=False)  # the same with credentials, where they are in the URI
 
     def open(self) -> "MediaFile":
         """The file, opened for reading.
@@ -24,9 +34,10 @@ class MediaSource:
         Raises:
             RecordingError: NOT_FOUND, ACCESS_DENIED, STORAGE_UNAVAILABLE, EMPTY_FILE, BAD_OPTIONS, or NOT_MEDIA for
                 a directory, pipe or device.
+            RunError: the storage refuses the credentials themselves, so nothing else can be read either.
         """
         try:
-            stream, size = _open_local(self.uri) if _is_local(self.uri) else _open_remote(self)
+            stream, size = _open_local(self.uri) if _is_local(self.uri) else patiently(lambda: _open_remote(self))
         except storage_errors() as error:
             raise storage_failure(self.uri, error) from error
         if size == 0:
@@ -44,14 +55,15 @@ class MediaFile:
     def __init__(self, uri: str, stream: BinaryIO, size: int) -> None:
         self.uri = uri
         self.size = size
-        self.failure: RecordingError | None = None
+        self.failure: RecordingError | RunError | None = None
         self.on_progress: Callable[[], None] = lambda: None
         self._stream = stream
+        self._attempts = 1 if _is_local(uri) else ATTEMPTS
 
     def read(self, count: int = -1) -> bytes:
         """At most `count` bytes from here; none at the end."""
         try:
-            data = self._stream.read(count)
+            data = patiently(lambda: self._stream.read(count), self._attempts)
         except storage_errors() as error:
             self.failure = storage_failure(self.uri, error)
             raise self.failure from error
@@ -88,28 +100,6 @@ class MediaFile:
         self.close()
 
 
-def storage_errors() -> tuple[type[Exception], ...]:
-    """The exceptions by which storage says no; those of remote storage only once its library is loaded."""
-    found: list[type[Exception]] = [OSError]
-    for module, name in (("aiohttp", "ClientError"), ("botocore.exceptions", "BotoCoreError")):
-        if module in sys.modules:
-            found.append(getattr(sys.modules[module], name))
-    return tuple(found)
-
-
-def storage_failure(uri: str, error: Exception) -> RecordingError:
-    """The cause and message for what a storage said."""
-    status = getattr(error, "status", None)  # aiohttp
-    if isinstance(error, FileNotFoundError) or status == 404:
-        return RecordingError(Cause.NOT_FOUND, f"{uri}: is not there; it was moved or deleted since it was listed")
-    if isinstance(error, PermissionError) or status in (401, 403):
-        return RecordingError(Cause.ACCESS_DENIED, f"{uri}: reading was refused ({error}); check the credentials")
-    if isinstance(error, IsADirectoryError):
-        return RecordingError(Cause.NOT_MEDIA, f"{uri}: is a folder; name the files in it")
-    what = str(error) or type(error).__name__
-    return RecordingError(Cause.STORAGE_UNAVAILABLE, f"{uri}: the storage failed ({what}); try again later")
-
-
 def _is_local(uri: str) -> bool:
     return uri.startswith("file://") or "://" not in uri
 
@@ -126,17 +116,48 @@ def _open_local(uri: str) -> tuple[BinaryIO, int]:
 
 
 def _open_remote(source: MediaSource) -> tuple[BinaryIO, int]:
-    import fsspec
-
+    uri = source.access_uri or source.uri
     try:
-        system, path = fsspec.core.url_to_fs(source.uri, **source.storage_options)
+        system, path = locate(uri)
     except (ValueError, ImportError, TypeError) as error:
-        raise RecordingError(Cause.BAD_OPTIONS, f"{source.uri}: cannot be opened: {error}") from error
-    stream = system.open(path, "rb")
-    size = getattr(stream, "size", None)
-    if size is None:
-        stream.close()
-        raise RecordingError(
-            Cause.STORAGE_UNAVAILABLE, f"{source.uri}: the server tells no size, so it cannot be read in parts; copy it"
-        )
-    return stream, int(size)
+        raise RecordingError(Cause.BAD_OPTIONS, f"{source.uri}: cannot be opened: {redact(str(error))}") from error
+    if uri.startswith(("http://", "https://")):
+        return _open_http(source.uri, system, path)
+    stream = system.open(path, "rb", block_size=READ_AHEAD_BYTES)
+    return stream, int(stream.size)
+
+
+def _open_http(uri: str, system: Any, path: str) -> tuple[BinaryIO, int]:
+    """A file of a web server: read in ranges where the server knows them, else held whole if it is small."""
+    info = system.info(path)
+    size = info.get("size")
+    if size is not None and size > 1 and info.get("partial", True):
+        stream = system.open(path, "rb", block_size=READ_AHEAD_BYTES, size=int(size))
+        if _gives_ranges(stream, int(size)):
+            return stream, int(size)
+    if size is not None and size > MOST_BYTES_WITHOUT_RANGES:
+        raise _too_large(uri)
+    with system.open(path, "rb", block_size=0) as stream:
+        content = stream.read(MOST_BYTES_WITHOUT_RANGES + 1)
+    if len(content) > MOST_BYTES_WITHOUT_RANGES:
+        raise _too_large(uri)
+    return io.BytesIO(content), len(content)
+
+
+def _gives_ranges(stream: BinaryIO, size: int) -> bool:
+    """Whether the server answers for the last byte with that byte."""
+    try:
+        stream.seek(size - 1)
+        return len(stream.read(1)) == 1
+    except ValueError:  # fsspec's word for a server that answers with the whole file
+        return False
+    finally:
+        stream.seek(0)
+
+
+def _too_large(uri: str) -> RecordingError:
+    most = MOST_BYTES_WITHOUT_RANGES // 2**20
+    what = (
+        f"the server gives no parts of files (ranges), and this one is over {most} MiB; copy it to a storage that does"
+    )
+    return RecordingError(Cause.STORAGE_UNAVAILABLE, f"{uri}: {what}")

@@ -34,7 +34,7 @@ class Request:
 class Message:
     """One message of the child: its kind, its plain data, and for "samples" the raw bytes."""
 
-    kind: str  # "ready", "alive", "opened", "samples", "summary", "media", "failure"
+    kind: str  # "ready", "alive", "opened", "samples", "summary", "media", "failure", "stop"
     data: dict[str, Any]
     payload: bytes = b""
 

@@ -6,8 +6,9 @@ import stat
 
 import pytest
 
-from funasr_beam.model.audio.source import MediaSource, storage_failure
+from funasr_beam.model.audio.source import MediaSource
 from funasr_beam.model.errors import Cause, RecordingError
+from funasr_beam.model.storage_trouble import storage_failure
 
 
 def cause_of(source: MediaSource) -> Cause:
@@ -103,5 +104,6 @@ def test_storage_errors_have_causes_and_say_what_to_do(error, cause):
 
 
 def test_a_source_can_be_sent_to_another_process():
-    source = MediaSource("s3://bucket/a.wav", {"anon": True})
+    source = MediaSource("s3://bucket/a.wav", "s3://key:secret@bucket/a.wav")
     assert pickle.loads(pickle.dumps(source)) == source
+    assert "secret" not in repr(source)
