@@ -26,6 +26,10 @@ def version() -> str:
 
 PACKAGES = subpackages()
 
+# What funasr itself imports. It is installed without its own dependencies (see the Makefile): they hold numba, umap and
+# cloud clients, and the comparison needs none of them.
+PARITY = ["hydra-core>=1.3", "kaldiio>=2.17", "omegaconf>=2.3", "six", "tiktoken>=0.9", "torch_complex>=0.4"]
+
 setup(
     name="funasr-beam",
     version=version(),
@@ -50,6 +54,7 @@ setup(
         "pyarrow>=18",
         "pydantic>=2.11,<3",
         "pydub>=0.25.1,<0.26",
+        "pyyaml>=6",
         "rapidfuzz>=3.10,<4",
         "regex>=2025.1",
         "rich>=14",
@@ -65,7 +70,9 @@ setup(
     ],
     extras_require={
         "train": ["pypinyin>=0.55", "tokenizers>=0.22"],
+        "parity": PARITY,
         "test": [
+            *PARITY,
             "hypothesis>=6",
             "jiwer>=4,<5",
             "moto[server]>=5.2,<6",

@@ -24,6 +24,7 @@ COMMANDS = (
     "status",
     "compare",
     "query",
+    "convert",
     "train",
     "synthesize",
     "worker-pool",

@@ -1,6 +1,7 @@
 """Times of the words of a text, from the checkpoint's own CTC head over the encoder output that the text came from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,15 @@ class WordTimer:
 
     @classmethod
     def load(cls, folder: Path, tokenizer: Any, device: torch.device) -> "WordTimer | None":
-        """The timer of a checkpoint; None where it has no trained head over its own tokens: no time is ever invented.
+        """The timer of a checkpoint; None where it has no head: no time is ever invented.
+
+        Args:
+            folder: the checkpoint's.
+            tokenizer: the LLM's, for heads over its tokens; others name the file of their own.
+            device: where the head computes.
 
         Raises:
-            RunError: there is a head, and it is damaged or untrained.
+            RunError: there is a head, and it is damaged, untrained, or without its tokens.
         """
         try:
             head = load_ctc_head(folder, str(device))
@@ -37,8 +43,10 @@ class WordTimer:
             raise RunError(
                 f"{error}; without {WEIGHTS_NAME} and {CONFIG_NAME} the texts come without word times"
             ) from error
-        usable = head is not None and head.config.tokenizer == "own"
-        return cls(head, tokenizer) if head is not None and usable else None
+        if head is None:
+            return None
+        own = head.config.tokenizer == "own"
+        return cls(head, tokenizer if own else _load_tokens(folder, head.config.tokenizer))
 
     def score_frames(self, encoded: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """The head's log-probabilities on the CPU, (frames, tokens + 1) float32 per utterance.
@@ -60,29 +68,71 @@ class WordTimer:
             text: what was recognised, verbatim.
             duration_s: length of the utterance; no word ends later.
         """
-        words = word_spans(text)
-        tokens = self._tokens_of(text, words)
+        owned = self._tokens_of(text)
         config = self._head.config
-        if not tokens or max(map(max, tokens)) >= config.vocab_size:
+        if not owned or max(max(item.tokens) for item in owned) >= config.vocab_size:
             return None
+        tokens = [item.tokens for item in owned]
         times = align_words(log_probs, tokens, config.blank_id, config.frame_s, config.offset_s, duration_s)
         if times is None:
             return None
         return tuple(
-            Word(word.text, time.start_s, time.end_s, time.confidence) for word, time in zip(words, times, strict=True)
+            Word(item.text, time.start_s, time.end_s, time.confidence) for item, time in zip(owned, times, strict=True)
         )
 
-    def _tokens_of(self, text: str, words: Sequence[WordSpan]) -> list[list[int]]:
-        """The token ids of each word, cut out of the whole text's tokens, as the head was trained on whole texts.
+    def _tokens_of(self, text: str) -> list["_TimedWord"]:
+        """The words with their tokens, cut out of the whole text's tokens, as the head was trained on whole texts.
 
-        Empty where a word has no token of its own: a token that spans two words says nothing about where they meet.
+        Words that share a token, such as the two characters of 我们, become one: nobody knows where they meet. Empty
+        where a word has no token.
         """
+        words = word_spans(text)
         encoding = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         owned: list[list[int]] = [[] for _ in words]
+        joined = [False for _ in words]  # with the word before
         for token, (first, last) in zip(encoding["input_ids"], encoding["offset_mapping"], strict=True):
             owners = [place for place, word in enumerate(words) if first < word.end and last > word.start]
-            if len(owners) > 1:
-                return []
+            for place in owners[1:]:
+                joined[place] = True
             if owners:
                 owned[owners[0]].append(token)
-        return owned if all(owned) else []
+        timed = list(_join(text, words, owned, joined))
+        return timed if all(item.tokens for item in timed) else []
+
+
+@dataclass(frozen=True)
+class _TimedWord:
+    """A word, or several that share tokens, and the ids of these."""
+
+    text: str
+    tokens: tuple[int, ...]
+
+
+def _join(
+    text: str, words: Sequence[WordSpan], owned: Sequence[Sequence[int]], joined: Sequence[bool]
+) -> Iterator[_TimedWord]:
+    """The words, each with those after it that share a token with it."""
+    first = 0
+    for end in range(1, len(words) + 1):
+        if end < len(words) and joined[end]:
+            continue
+        tokens = tuple(token for tokens in owned[first:end] for token in tokens)
+        yield _TimedWord(text[words[first].start : words[end - 1].end], tokens)
+        first = end
+
+
+def _load_tokens(folder: Path, name: str) -> Any:
+    """The tokenizer of a head's own, a tokenizer.json by another name, in the folder.
+
+    Raises:
+        RunError: it is not there, or is no tokenizer.
+    """
+    from transformers import PreTrainedTokenizerFast
+
+    path = folder / name
+    if Path(name).name != name or not path.is_file():
+        raise RunError(f"{folder / CONFIG_NAME} names its tokens in {name}, which is not in the folder; convert again")
+    try:
+        return PreTrainedTokenizerFast(tokenizer_file=str(path), clean_up_tokenization_spaces=False)
+    except Exception as error:
+        raise RunError(f"{path} is no tokenizer: {error}") from error

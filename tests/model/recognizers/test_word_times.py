@@ -75,9 +75,15 @@ def test_a_text_that_cannot_be_aligned_has_no_times(timer, text):
     assert timer.time_words(scores, text, 0.2) is None
 
 
-def test_a_token_that_spans_two_words_has_no_times(timer, tokenizer):
+def test_words_that_share_a_token_have_one_time_together(timer, tokenizer):
     assert len(tokenizer("语音转写")["input_ids"]) == 1
-    assert timer.time_words(spoken(tokenizer, "语音转写", [3]), "语音转写", 60.0) is None
+    words = timer.time_words(
+        spoken(tokenizer, "语音转写 fox", [3, 9, 12, 15][: 1 + len(tokenizer(" fox")["input_ids"])]),
+        "语音转写 fox",
+        60.0,
+    )
+    assert [word.text for word in words] == ["语音转写", "fox"]
+    assert words[0].start_s == pytest.approx(3 * 0.06)
 
 
 def test_tokens_that_the_head_does_not_know_have_no_times(tokenizer):
@@ -114,7 +120,17 @@ def test_an_untrained_head_is_refused_because_its_times_would_be_invented(with_h
         load(with_head)
 
 
-def test_a_head_over_other_tokens_gives_no_times(with_head):
+@pytest.mark.parametrize("name", ["multilingual.tiktoken", "../ctc_tokenizer.json"])
+def test_a_head_whose_tokens_are_not_there_is_refused(with_head, name):
     path = with_head / "ctc_head.json"
-    path.write_text(path.read_text().replace('"own"', '"multilingual.tiktoken"'))
-    assert not load(with_head).has_word_times
+    path.write_text(path.read_text().replace('"own"', f'"{name}"'))
+    with pytest.raises(RunError, match="convert again"):
+        load(with_head)
+
+
+def test_a_head_may_have_tokens_of_its_own(with_head, tokenizer):
+    tokenizer.backend_tokenizer.save(str(with_head / "ctc_tokenizer.json"))
+    path = with_head / "ctc_head.json"
+    path.write_text(path.read_text().replace('"own"', '"ctc_tokenizer.json"'))
+    recognizer = load(with_head)
+    assert any(recognizer.recognize([utterance])[0].words for utterance in mixed_utterances(12))

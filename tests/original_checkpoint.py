@@ -1,0 +1,124 @@
+"""Original Fun-ASR-Nano folders with random weights: model.pt, config.yaml, tokenizer, SenseVoice's tokens."""
+
+import base64
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import yaml
+from transformers import Qwen3Config
+
+from funasr_beam.model.conversion.architecture import AdaptorSizes, Architecture, EncoderSizes, LlmSizes
+from funasr_beam.model.conversion.tensors import OUTPUT_LAYER, original_shapes
+from tests.tiny_checkpoint import build_tokenizer
+
+WORDS = ["hello", "world", "the", "quick", "brown", "fox", "jumps", "over", "lazy", "dog", "we", "open", "at", "nine"]
+HAN = "开放时间早上九点至下午五点我们你好今天是一二三四六七八十百"
+JOINED_HAN = ["我们", "你好"]
+"""Tokens of two characters, as SenseVoice may have them."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What an original checkpoint is made of."""
+
+    seed: int = 0
+    ctc: str = "trained"  # "trained" | "newborn" | "zero" | "none"
+    dtype: torch.dtype = torch.bfloat16
+    layers: tuple[int, int] = (2, 1)  # encoder's, and those for timestamps
+
+
+def write_original(folder: Path, recipe: Recipe | None = None) -> Path:
+    """Write a tiny original checkpoint, and give its folder."""
+    recipe = recipe or Recipe()
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = build_tokenizer(640)
+    tokenizer.save_pretrained(folder / "Qwen3-0.6B")
+    ranks = write_tiktoken(folder / "multilingual.tiktoken")
+    architecture = tiny_architecture(len(tokenizer), ranks + 40, recipe.layers)
+    llm = Qwen3Config(**asdict(architecture.llm), max_position_embeddings=4096, tie_word_embeddings=True)
+    llm.save_pretrained(folder / "Qwen3-0.6B")
+    (folder / "config.yaml").write_text(yaml.safe_dump(describe(architecture)), encoding="utf-8")
+    tensors = random_tensors(architecture, recipe)
+    torch.save({"state_dict": tensors}, folder / "model.pt")
+    return folder
+
+
+def tiny_architecture(vocabulary: int, ctc_classes: int, layers: tuple[int, int] = (2, 1)) -> Architecture:
+    """The real architecture in small."""
+    return Architecture(
+        encoder=EncoderSizes(96, 4, 192, layers[0], layers[1], 11),
+        adaptor=AdaptorSizes(encoder_dim=96, ffn_dim=256, llm_dim=128, n_layer=2, attention_heads=8),
+        llm=LlmSizes(vocabulary, 128, 256, 2, 4, 2, 32),
+        ctc=AdaptorSizes(encoder_dim=96, ffn_dim=192, llm_dim=96, n_layer=2, attention_heads=8),
+        ctc_classes=ctc_classes,
+        blank_id=ctc_classes - 1,
+    )
+
+
+def describe(architecture: Architecture) -> dict:
+    """The config.yaml, by upstream's keys."""
+    encoder = asdict(architecture.encoder)
+    return {
+        "model": "FunASRNano",
+        "audio_encoder": "SenseVoiceEncoderSmall",
+        "audio_encoder_conf": encoder | {"input_layer": "pe", "normalize_before": True, "sanm_shfit": 0},
+        "llm_conf": {"hub": "hf", "init_param_path": "Qwen3-0.6B", "llm_dtype": "bf16"},
+        "audio_adaptor": "Transformer",
+        "audio_adaptor_conf": asdict(architecture.adaptor),
+        "ctc_decoder": "Transformer",
+        "ctc_decoder_conf": asdict(architecture.ctc),
+        "ctc_vocab_size": architecture.ctc_classes,
+        "frontend": "WavFrontend",
+        "frontend_conf": {"fs": 16000, "window": "hamming", "n_mels": 80, "lfr_m": 7, "lfr_n": 6, "cmvn_file": None},
+    }
+
+
+def random_tensors(architecture: Architecture, recipe: Recipe) -> dict[str, torch.Tensor]:
+    """Random weights under which inputs are told apart; the CTC head in float32, as in the published file."""
+    generator = torch.Generator().manual_seed(recipe.seed)
+    shapes = original_shapes(architecture, with_ctc=recipe.ctc != "none")
+    tensors = {}
+    for name, shape in shapes.items():
+        is_ctc = name.startswith(("ctc.", "ctc_decoder."))
+        tensor = _ctc_tensor(name, shape, recipe.ctc, generator) if is_ctc else _tensor(name, shape, generator)
+        tensors[name] = tensor if is_ctc else tensor.to(recipe.dtype)
+    tensors[OUTPUT_LAYER] = tensors["llm.model.embed_tokens.weight"].clone()
+    return tensors
+
+
+def write_tiktoken(path: Path) -> int:
+    """A file of ranks as SenseVoice's, with a few words and characters; gives how many."""
+    ranks = [bytes([byte]) for byte in range(256)]
+    for word in [*WORDS, *(f" {word}" for word in WORDS), *HAN, *JOINED_HAN]:
+        data = word.encode()
+        for end in range(2, len(data) + 1):
+            if data[:end] not in ranks:
+                ranks.append(data[:end])
+    lines = [f"{base64.b64encode(token).decode()} {rank}" for rank, token in enumerate(ranks)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return len(ranks)
+
+
+def _tensor(name: str, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+    """Gains near 1, shifts near 0, weights that keep the size of what flows through; the LLM's layers speak louder."""
+    noise = torch.randn(shape, generator=generator)
+    if len(shape) == 1:
+        return (0.0 if name.endswith("bias") else 1.0) + 0.1 * noise
+    if "embed_tokens" in name:
+        return noise * 0.2
+    fan_in = math.prod(shape[1:])
+    louder = 4.0 if name.startswith("llm.") and ("o_proj" in name or "down_proj" in name) else 1.0
+    return noise * louder / math.sqrt(fan_in)
+
+
+def _ctc_tensor(name: str, shape: tuple[int, ...], kind: str, generator: torch.Generator) -> torch.Tensor:
+    if kind == "trained":
+        return _tensor(name, shape, generator)
+    if kind == "zero":
+        return torch.zeros(shape)
+    if ".norm" in name:
+        return torch.ones(shape) if name.endswith("weight") else torch.zeros(shape)
+    fan_in = shape[1] if len(shape) > 1 else 96
+    return (torch.rand(shape, generator=generator) * 2 - 1) / math.sqrt(fan_in)
