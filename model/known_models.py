@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from funasr_beam.model.families import FUN_ASR_NANO, Family
 from funasr_beam.model.languages import LANGUAGE_NAMES
 
 HOME_VARIABLE = "FUNASR_BEAM_HOME"
@@ -26,7 +27,7 @@ class KnownModel:
     """A model with a short name."""
 
     name: str
-    family: str  # which recogniser loads it
+    family: Family
     purpose: str  # one line: what to choose it for
     languages: tuple[str, ...]  # codes; empty: see `purpose`
     hub_id: str | None = None  # in the transformers format on the Hugging Face hub
@@ -44,7 +45,7 @@ _FUN_ASR_README = "README of FunAudioLLM/Fun-ASR"
 KNOWN_MODELS = (
     KnownModel(
         name="fun-asr-nano",
-        family="fun-asr-nano",
+        family=FUN_ASR_NANO,
         purpose="Chinese with dialects, English, Japanese; the default",
         languages=("zh", "en", "ja"),
         hub_id="FunAudioLLM/Fun-ASR-Nano-2512-hf",
@@ -71,7 +72,7 @@ KNOWN_MODELS = (
     ),
     KnownModel(
         name="fun-asr-mlt-nano",
-        family="fun-asr-nano",
+        family=FUN_ASR_NANO,
         purpose="31 languages of East and Southeast Asia and Europe",
         languages=tuple(LANGUAGE_NAMES),
         original_hub_id="FunAudioLLM/Fun-ASR-MLT-Nano-2512",

@@ -1,11 +1,10 @@
-import hashlib
 import json
 import shutil
 
 import pytest
 
 from funasr_beam.model import checkpoint
-from funasr_beam.model.checkpoint import CheckpointRef, describe, folder_problems, local_folder, resolve, weights_sha256
+from funasr_beam.model.checkpoint import CheckpointRef, describe, local_folder, resolve
 from funasr_beam.model.errors import RunError, UsageError
 
 
@@ -47,68 +46,20 @@ def test_anything_else_is_a_usage_error_that_lists_what_is_known(name):
 
 @pytest.mark.parametrize("name", ["fun-asr-mlt-nano", "FunAudioLLM/Fun-ASR-MLT-Nano-2512"])
 def test_a_model_that_is_only_published_as_a_pickle_says_what_to_do(name):
-    with pytest.raises(RunError, match="Convert it"):
+    with pytest.raises(RunError, match="funasr-beam convert Fun-ASR-MLT-Nano-2512"):
         resolve(name)
 
 
-def test_a_whole_folder_has_no_problems(folder):
-    assert folder_problems(folder) == []
+def test_an_original_that_is_published_in_another_format_too_says_so():
+    with pytest.raises(RunError, match="--model fun-asr-nano"):
+        resolve("FunAudioLLM/Fun-ASR-Nano-2512")
 
 
-@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors", "processor_config.json"])
-def test_what_is_missing_is_named(folder, name):
-    (folder / name).unlink()
-    assert [problem for problem in folder_problems(folder) if problem.startswith(f"{name} ")]
-
-
-def test_all_problems_are_named_at_once(tmp_path):
-    with pytest.raises(RunError) as error:
-        local_folder(CheckpointRef("x", None, tmp_path))
-    assert all(name in str(error.value) for name in ("config.json", "tokenizer.json", "model.safetensors"))
-
-
-def test_pickles_are_refused_by_name(folder):
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    assert any("only pickles (pytorch_model.bin)" in problem for problem in folder_problems(folder))
-
-
-@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "processor_config.json"])
-def test_remote_code_is_refused(folder, name):
-    edit(folder / name, auto_map={"AutoConfig": "evil.Evil"})
-    assert folder_problems(folder) == [f"{name} asks for remote code (auto_map), which is never run"]
-
-
-def test_an_adapter_is_refused(folder):
-    (folder / "adapter_config.json").write_text("{}")
-    assert "adapter" in folder_problems(folder)[0]
-
-
-def test_another_family_is_refused_with_its_name(folder):
-    edit(folder / "config.json", model_type="bert")
-    assert 'model_type is "bert"' in folder_problems(folder)[0]
-
-
-@pytest.mark.parametrize("shard", ["model-00001-of-00002.safetensors", "../elsewhere.safetensors"])
-def test_an_index_may_only_name_files_of_the_folder(folder, shard):
-    (folder.parent / "elsewhere.safetensors").write_bytes(b"")
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"lm_head.weight": shard}}))
-    assert shard in folder_problems(folder)[0]
-
-
-def test_broken_json_is_no_traceback(folder):
-    (folder / "config.json").write_text("{")
-    with pytest.raises(RunError, match="no JSON"):
-        folder_problems(folder)
-
-
-def test_the_checksum_of_one_file_is_the_one_that_sha256sum_prints(folder):
-    assert weights_sha256(folder) == hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-
-
-def test_the_checksum_covers_every_weight_file(folder):
-    before = weights_sha256(folder)
-    (folder / "ctc_head.safetensors").write_bytes(b"more")
-    assert weights_sha256(folder) != before
+@pytest.mark.parametrize("name", ["fun-asr-nano", "fun-asr-mlt-nano"])
+def test_a_short_name_means_the_copy_that_was_converted_here(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("FUNASR_BEAM_HOME", str(tmp_path))
+    (tmp_path / "models" / name).mkdir(parents=True)
+    assert resolve(name) == CheckpointRef(name, None, tmp_path / "models" / name)
 
 
 def test_a_checkpoint_declares_what_it_was_trained_for(folder):
