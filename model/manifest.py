@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from funasr_beam.model.errors import Cause, UsageError
+from funasr_beam.model.hotwords import parse_hotwords
 from funasr_beam.model.languages import language_code
 from funasr_beam.model.records import Failure, RecognitionOptions
 
@@ -122,31 +123,11 @@ def _parse_options(values: dict[str, Any], defaults: RecognitionOptions) -> tupl
     language, hotwords, failure = defaults.language, defaults.hotwords, None
     try:
         language = language_code(_first(values, _LANGUAGE_KEYS)) or language
-        hotwords = _hotwords(values.get("hotwords")) or hotwords
+        hotwords = parse_hotwords(values.get("hotwords")) or hotwords
     except ValueError as error:
         failure = Failure("plan", Cause.BAD_OPTIONS, str(error))
     context = _first(values, ("context",)) or defaults.context
     return RecognitionOptions(language, hotwords, context), failure
-
-
-def _hotwords(value: Any) -> tuple[str, ...]:
-    """A list as it is; in text, words are separated by `|`, `;` or commas, or it is a JSON list."""
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        if value.lstrip().startswith("["):
-            return _hotwords(_json_list(value))
-        parts = value.replace("|", ",").replace(";", ",").split(",")
-        return tuple(part.strip() for part in parts if part.strip())
-    return tuple(str(part) for part in value)
-
-
-def _json_list(text: str) -> list[Any]:
-    try:
-        words: list[Any] = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"hotwords = {text}: is no JSON list: {error}") from error
-    return words
 
 
 def _first(values: dict[str, Any], keys: tuple[str, ...]) -> str | None:

@@ -89,13 +89,15 @@ class _Part:
         return [(self.start_s + offset_s, half) for offset_s, half in halves]
 
 
-def recognize_guarded(recognizer: Recognizer, listened: Sequence[Listened], limits: BatchLimits) -> list[Recognized]:
+def recognize_guarded(
+    recognizer: Recognizer, listened: Sequence[Listened], limits: BatchLimits, rounds: int = ROUNDS
+) -> list[Recognized]:
     """A hypothesis or a failure for every utterance, in order, with the guards' flags.
 
     What a guard objects to is recognised again: in halves cut at the quietest place, then in halves of the bad ones
     without hotwords and context, then in halves of these. The better text stays, with `<symptom>_repaired` where
     nothing is wrong with it any more and `<symptom>` where something still is. Which attempts an utterance gets depends
-    on itself only, so that its batch mates cannot change its text.
+    on itself only, so that its batch mates cannot change its text. With no `rounds` it is flagged only.
 
     Raises:
         Exception: as `recognize_all`.
@@ -108,7 +110,7 @@ def recognize_guarded(recognizer: Recognizer, listened: Sequence[Listened], limi
     }
     parts = {place: [part] for place, part in first.items() if part.is_bad}
     attempts = dict.fromkeys(range(len(outcomes)), 1)
-    for round_number in range(1, ROUNDS + 1):
+    for round_number in range(1, rounds + 1):
         for place in _try_again(recognizer, parts, limits, round_number):
             attempts[place] += 1
     return [

@@ -16,7 +16,7 @@ from funasr_beam.model.recognizers.base import Recognizer, RecognizerSettings, U
 from funasr_beam.model.recognizers.families import load_recognizer
 from funasr_beam.model.records import Failure, Hypothesis, Seconds, Segment, Word
 from funasr_beam.model.results import SegmentResult, SpanResult, StageSeconds, UnitResult
-from funasr_beam.model.retries import Listened, Recognized, recognize_guarded
+from funasr_beam.model.retries import ROUNDS, Listened, Recognized, recognize_guarded
 
 Itn = Literal["rules", "model", "none"]
 _OTHER_SCRIPTS = frozenset({"zh", "yue", "ja", "ko", "th", "ar", "hi", "bg", "el"})
@@ -30,6 +30,7 @@ class TranscriberConfig:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     audio_tokens: AudioTokens | None = None  # None: as the checkpoint says
     itn: Itn = "rules"
+    retry: bool = True  # what a guard objects to is recognised again
     max_padded_s: Seconds = 240.0
     max_items: int = 0  # 0: what suits the device
 
@@ -42,11 +43,7 @@ def load_transcriber(config: TranscriberConfig) -> "UnitTranscriber":
         funasr_beam.model.errors.RunError: the checkpoint cannot be loaded, or the device is not there.
     """
     settings = RecognizerSettings(device=config.device, audio_tokens=config.audio_tokens)
-    recognizer = load_recognizer(config.model, settings)
-    normalizer = InverseTextNormalizer(latin_default(recognizer.describe().languages))
-    # On a CPU a larger batch only costs memory: of 8, 16, 32 and 64 segments, 16 were recognised fastest.
-    max_items = config.max_items or (64 if recognizer.on_gpu else 16)
-    return UnitTranscriber(recognizer, BatchLimits(config.max_padded_s, max_items), config.itn, normalizer)
+    return UnitTranscriber(load_recognizer(config.model, settings), config)
 
 
 def latin_default(languages: Sequence[str]) -> str | None:
@@ -57,19 +54,20 @@ def latin_default(languages: Sequence[str]) -> str | None:
 class UnitTranscriber:
     """A loaded recogniser, and all that turns the audio of a unit into its result."""
 
-    def __init__(
-        self, recognizer: Recognizer, limits: BatchLimits, itn: Itn, normalizer: InverseTextNormalizer
-    ) -> None:
+    def __init__(self, recognizer: Recognizer, config: TranscriberConfig) -> None:
         self._recognizer = recognizer
-        self._limits = limits
-        self._itn = itn
-        self._normalizer = normalizer
+        # On a CPU a larger batch only costs memory: of 8, 16, 32 and 64 segments, 16 were recognised fastest.
+        max_items = config.max_items or (64 if recognizer.on_gpu else 16)
+        self._limits = BatchLimits(config.max_padded_s, max_items)
+        self._rounds = ROUNDS if config.retry else 0
+        self._itn = config.itn
+        self._normalizer = InverseTextNormalizer(latin_default(recognizer.describe().languages))
 
     def transcribe(self, unit: UnitAudio) -> UnitResult:
         """The result of every span, in order; what cannot be recognised is a failure of its segment alone."""
         listened = [self._listen(span, segment) for span in unit.spans for segment in span.segments]
         began = time.perf_counter()
-        outcomes = iter(recognize_guarded(self._recognizer, listened, self._limits))
+        outcomes = iter(recognize_guarded(self._recognizer, listened, self._limits, self._rounds))
         recognize_s = time.perf_counter() - began
         speech_s = sum(item.utterance.duration_s for item in listened)
         spans = []

@@ -92,6 +92,9 @@ class RecognitionConfig(Section):
 
     language: str | None = Field(None, description="Language code or name for all recordings; none: the model decides.")
     hotwords: Texts = Field((), description="Words to expect in all recordings.")
+    hotwords_file: str | None = Field(
+        None, description="Text file or URI with more of them, one to a line; lines that start with # count as nothing."
+    )
     context: str | None = Field(None, description="Background text for all recordings.")
     itn: Literal["rules", "model", "none"] = Field(
         "rules", description="Inverse text normalization: by rules (words keep their times), by the model, or none."
@@ -99,6 +102,9 @@ class RecognitionConfig(Section):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the recogniser runs.")
     audio_tokens: Literal["checkpoint", "low", "all"] = Field(
         "checkpoint", description="How many audio rows the language model sees; the checkpoint knows."
+    )
+    retry: bool = Field(
+        True, description="Whether what a guard objects to is recognised again; if not, it is flagged only."
     )
 
     @field_validator("language")
@@ -212,6 +218,7 @@ def text_hash(config: Config, segmentation: SegmentationConfig, model: str, vers
         "segmentation": asdict(segmentation),
         "itn": config.recognition.itn,
         "audio_tokens": config.recognition.audio_tokens,
+        "retry": config.recognition.retry,
         "model": model,
         "versions": dict(versions),
     }

@@ -12,6 +12,7 @@ from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.audio.sandbox import Decoder
 from funasr_beam.model.audio.source import MediaSource
 from funasr_beam.model.errors import UsageError
+from funasr_beam.model.hotwords import read_hotwords
 from funasr_beam.model.listing import InputNotFoundError, Listed, list_inputs
 from funasr_beam.model.planning import (
     PlannedRecording,
@@ -90,7 +91,8 @@ def list_everything(config: Config) -> list[Listed]:
         RunError: the storage of an input cannot be reached.
     """
     told = config.recognition
-    defaults = RecognitionOptions(told.language, told.hotwords, told.context)
+    from_file = read_hotwords(told.hotwords_file) if told.hotwords_file else ()
+    defaults = RecognitionOptions(told.language, tuple(dict.fromkeys((*told.hotwords, *from_file))), told.context)
     try:
         return list(list_inputs(config.input, defaults, config.output))
     except InputNotFoundError as error:

@@ -137,6 +137,7 @@ def _stage(
             told.device,
             None if told.audio_tokens == "checkpoint" else told.audio_tokens,
             told.itn,
+            told.retry,
             config.batching.max_padded_s,
             config.batching.max_items,
         ),

@@ -25,6 +25,8 @@ MIN_SAMPLES = 400
 """One analysis window of 25 ms: the feature extractor fails on less."""
 MAX_FRAMES = 2_048
 """Frames of 60 ms for which the encoder has positions (122.9 s)."""
+MAX_PROMPT_TOKENS = 4_096
+"""Text tokens before and after the audio; each segment pays for them again."""
 
 _SAMPLES_PER_FRAME = 960
 _SMALL_MODEL_PARAMETERS = 50_000_000
@@ -165,6 +167,9 @@ class FunAsrNanoRecognizer:
     def _encode_prompt(self, options: RecognitionOptions, itn: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """The token ids before and after the audio; both (tokens,)."""
         ids = self._tokenizer(build_prompt(options, itn=itn), add_special_tokens=False)["input_ids"]
+        if len(ids) > MAX_PROMPT_TOKENS:
+            message = f"hotwords and context take {len(ids):,} tokens of the prompt; at most {MAX_PROMPT_TOKENS:,}"
+            raise RecordingError(Cause.BAD_OPTIONS, message)
         if ids.count(self._audio_id) != 1:
             raise RecordingError(Cause.BAD_OPTIONS, "hotwords or context hold the audio's control token")
         place = ids.index(self._audio_id)

@@ -13,6 +13,7 @@ examples:
   funasr-beam transcribe recordings/ --output transcripts/ --model demo
   funasr-beam transcribe s3://bucket/calls/ --output s3://bucket/transcripts/ --language zh --hotword 开放时间
   funasr-beam transcribe s3://bucket/calls/ --output s3://bucket/transcripts/ --runner flink --flink-master host:8081
+  funasr-beam transcribe calls/ --output transcripts/ --hotwords-file products.txt --context "calls to a bookshop"
   funasr-beam transcribe manifest.csv --output transcripts/ --config run.toml --set plan.unit_s=600
 """
 
@@ -39,6 +40,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--language", metavar="CODE", help="language of all recordings; none: the model decides")
     parser.add_argument("--hotword", action="append", metavar="WORD", help="a word to expect; may be given repeatedly")
+    parser.add_argument("--hotwords-file", metavar="FILE", help="text file or URI with a word to expect on each line")
+    parser.add_argument("--context", metavar="TEXT", help="what the recordings are about, in a sentence or two")
     parser.add_argument("--itn", choices=("rules", "model", "none"), help="how spoken numbers become digits (rules)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where the recogniser runs (auto)")
     parser.add_argument("--runner", metavar="ENGINE", help="local (default), flink, dataflow, spark")
@@ -83,6 +86,8 @@ def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
         "max_failed": arguments.max_failed,
         "recognition.language": arguments.language,
         "recognition.hotwords": tuple(arguments.hotword) if arguments.hotword else None,
+        "recognition.hotwords_file": arguments.hotwords_file,
+        "recognition.context": arguments.context,
         "recognition.itn": arguments.itn,
         "recognition.device": arguments.device,
         "runner.name": arguments.runner,
