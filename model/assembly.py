@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.errors import RunError
-from funasr_beam.model.metrics import RunMetrics
 from funasr_beam.model.outcomes import Outcome, judge
 from funasr_beam.model.planning import PlannedRecording
 from funasr_beam.model.results import SpanResult
@@ -62,23 +61,18 @@ class SpanIndex:
         return self._held[unit][span_id]
 
 
-def assemble(
-    planned: Iterable[PlannedRecording], index: SpanIndex, output: Folder, provenance: Provenance
-) -> RunMetrics:
-    """Write the tables of a run and publish them, `recordings` last; returns the run's metrics.
+def assemble(planned: Iterable[PlannedRecording], index: SpanIndex, output: Folder, provenance: Provenance) -> None:
+    """Write the tables of a run and publish them, `recordings` last.
 
     Drafts are complete before the first one is moved, so that readers never see a run that is being written.
     """
-    metrics = RunMetrics()
     with TableDrafts(output, provenance.run_id) as tables:
         for recording in planned:
             outcome = judge(recording, [index.result(span.id) for span in recording.spans])
             _write(outcome, tables, provenance)
-            metrics.add(outcome)
         parts = tables.finish()
     for part in parts:
         output.publish(part.draft, part.name)
-    return metrics
 
 
 def _write(outcome: Outcome, tables: "TableDrafts", provenance: Provenance) -> None:

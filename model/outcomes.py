@@ -35,6 +35,11 @@ class Outcome:
         return join_texts([segment.text for segment in self.segments if segment.text])
 
     @property
+    def text_raw(self) -> str:
+        """The transcript as the model said it: all segments in order of time."""
+        return join_texts([segment.text_raw for segment in self.segments if segment.text_raw])
+
+    @property
     def media(self) -> MediaInfo | None:
         """What the container was found to hold."""
         return self.spans[0].media if self.spans else None

@@ -1,13 +1,14 @@
 """Rows of the published tables, made from an outcome."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from funasr_beam.model.itn import FinalWord
 from funasr_beam.model.outcomes import GOOD_STATUSES, Outcome
 from funasr_beam.model.results import SegmentResult
+from funasr_beam.model.scores import error_columns, quality_columns, score_outcome
 from funasr_beam.model.tables import SCHEMA_VERSION
 
 Row = dict[str, Any]
@@ -36,6 +37,7 @@ def recording_row(outcome: Outcome, provenance: Provenance) -> Row:
     segments = outcome.segments
     seconds = outcome.seconds
     text = outcome.text if outcome.status in GOOD_STATUSES else None
+    language = _language(segments, recording.options.language)
     return {
         "recording_id": recording.id,
         "uri": recording.uri,
@@ -53,7 +55,7 @@ def recording_row(outcome: Outcome, provenance: Provenance) -> Row:
         "duration": _time(outcome.duration_s) if media else None,
         "duration_header": _time(media.duration_s) if media else None,
         "speech_duration": _time(outcome.speech_s) if media else None,
-        "language": _language(segments, recording.options.language),
+        "language": language,
         "text": text,
         "num_segments": len(segments),
         "num_characters": len(text or ""),
@@ -62,6 +64,9 @@ def recording_row(outcome: Outcome, provenance: Provenance) -> Row:
         "missing": list(_missing(outcome)),
         "reference": recording.reference,
         "config_hash": outcome.planned.config_hash,
+        **quality_columns(segments),
+        **error_columns(score_outcome(outcome, language)),
+        **asdict(seconds),
         "cpu_s": seconds.decode_s + seconds.vad_s + seconds.recognize_s + seconds.text_s,
         "gpu_s": sum(span.gpu_s for span in outcome.spans),
         "metadata": sorted(recording.metadata.items()),
@@ -73,6 +78,7 @@ def recording_row(outcome: Outcome, provenance: Provenance) -> Row:
 def segment_rows(outcome: Outcome, provenance: Provenance) -> Iterator[Row]:
     """A row for each segment, failed ones too, by time."""
     recording = outcome.planned.recording
+    scores = _segment_scores(outcome)
     for segment in outcome.segments:
         length_s = segment.end_s - segment.start_s
         yield {
@@ -96,6 +102,7 @@ def segment_rows(outcome: Outcome, provenance: Provenance) -> Iterator[Row]:
             "bandwidth_hz": segment.bandwidth_hz,
             "speech_probability": _score(segment.speech_probability),
             "error_code": segment.failure.cause.value if segment.failure else None,
+            **scores,
             "words": None if segment.words is None else [_word(word) for word in segment.words],
             "attempt": segment.attempt,
             "run_id": provenance.run_id,
@@ -113,6 +120,15 @@ def speech_rows(outcome: Outcome, provenance: Provenance) -> Iterator[Row]:
             "end": _time(interval.end_s),
             "run_id": provenance.run_id,
         }
+
+
+def _segment_scores(outcome: Outcome) -> Row:
+    """A reference has no times: only the one segment of a recording can be compared with it."""
+    segments, reference = outcome.segments, outcome.planned.recording.reference
+    if reference is None or len(segments) != 1:
+        return {}
+    errors = error_columns(score_outcome(outcome, _language(segments, outcome.planned.recording.options.language)))
+    return {"reference": reference, "wer": errors["wer"], "cer": errors["cer"]}
 
 
 def _missing(outcome: Outcome) -> Iterator[Row]:

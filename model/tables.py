@@ -17,6 +17,9 @@ WORD = pa.struct(
     ]
 )
 
+ERRORS = pa.struct([(kind, pa.int64()) for kind in ("hits", "substitutions", "deletions", "insertions")])
+"""Counts of an alignment with a reference."""
+
 _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
     "recordings": [
         ("recording_id", pa.string(), "Hash of uri and fingerprint, or the manifest's id."),
@@ -47,6 +50,18 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("flags", pa.list_(pa.string()), "All flags of its segments."),
         ("missing", pa.list_(_GAP), "Stretches without a transcript, with the cause."),
         ("reference", pa.string(), "Reference text of the manifest."),
+        ("wer", pa.float64(), "Errors over words of the reference; failed and empty transcripts are all deletions."),
+        ("cer", pa.float64(), "Errors over characters of the reference, spaces apart."),
+        ("mixed_error_rate", pa.float64(), "Errors over Chinese and Japanese characters and words of other scripts."),
+        ("word_errors", ERRORS, "What wer is made of."),
+        ("character_errors", ERRORS, "What cer is made of."),
+        ("mixed_errors", ERRORS, "What mixed_error_rate is made of."),
+        ("normalizer", pa.string(), "The rules for what is an error, with their version; see evaluation.md."),
+        ("confidence", pa.float64(), "Mean over its segments, by length; so are the four below."),
+        ("chars_per_s", pa.float64(), "Characters of text_raw for each second of segments."),
+        ("snr_db", pa.float64(), "Signal-to-noise ratio."),
+        ("clipping", pa.float64(), "Share of samples at full scale."),
+        ("bandwidth_hz", pa.float64(), "Up to which frequency there is sound."),
         ("model_id", pa.string(), "The model."),
         ("model_sha256", pa.string(), "Checksum of its weights; null where they are remote."),
         ("config_hash", pa.string(), "Hash of all settings that can change the text."),
@@ -54,6 +69,10 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("vad_version", pa.string(), "Version of the voice activity detector."),
         ("itn_version", pa.string(), "Version of the ITN rules."),
         ("run_id", pa.string(), "The run that wrote the row."),
+        ("decode_s", pa.float64(), "Seconds of decoding."),
+        ("vad_s", pa.float64(), "Seconds of VAD and cutting."),
+        ("recognize_s", pa.float64(), "Seconds of recognition, by share of the batch."),
+        ("text_s", pa.float64(), "Seconds of text and times."),
         ("cpu_s", pa.float64(), "Seconds of work: decoding, VAD, recognition, text."),
         ("gpu_s", pa.float64(), "Seconds of the GPU."),
         ("processed_at", pa.timestamp("us", tz="UTC"), "When the row was written."),
@@ -86,9 +105,9 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
             "The VAD's probability of speech, mean over the raw speech of the segment.",
         ),
         ("error_code", pa.string(), "Why there is no text."),
-        ("reference", pa.string(), "Not filled yet."),
-        ("wer", pa.float64(), "Not filled yet."),
-        ("cer", pa.float64(), "Not filled yet."),
+        ("reference", pa.string(), "The recording's reference, where this is its only segment."),
+        ("wer", pa.float64(), "As in recordings, where this is its only segment."),
+        ("cer", pa.float64(), "As in recordings, where this is its only segment."),
         ("words", pa.list_(WORD), "Words with times; raw_start and raw_end: span in the words of text_raw."),
         ("attempt", pa.int32(), "How often the segment was recognised: more than once where a guard fired."),
         ("run_id", pa.string(), "The run that wrote the row."),
@@ -108,5 +127,7 @@ TABLES = {table: pa.schema([(name, kind) for name, kind, _ in columns]) for tabl
 DESCRIPTIONS = {table: {name: text for name, _, text in columns} for table, columns in _COLUMNS.items()}
 """What each column of a table means."""
 
-RUN_COLUMNS = frozenset({"run_id", "attempts", "attempt", "cpu_s", "gpu_s", "processed_at"})
+RUN_COLUMNS = frozenset(
+    {"run_id", "attempts", "attempt", "processed_at"} | {"cpu_s", "gpu_s", "decode_s", "vad_s", "recognize_s", "text_s"}
+)
 """Columns that name the run or its cost; two runs over the same input differ in no other."""

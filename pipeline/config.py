@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from funasr_beam.model.errors import UsageError
 from funasr_beam.model.languages import language_code
+from funasr_beam.model.metrics.groups import parse_grouping
 from funasr_beam.model.segmentation import SegmentationConfig
 from funasr_beam.pipeline.refused import refuse_runner
 
@@ -151,6 +152,26 @@ class RunnerConfig(Section):
         return self
 
 
+class MetricsConfig(Section):
+    """What a run counts of itself."""
+
+    group_by: Texts = Field(
+        ("language", "channel", "folder"),
+        description="Metrics for each group of these, too: language, channel, folder, metadata.NAME, a column of "
+        "recordings, or several with commas.",
+    )
+    cpu_hour: float = Field(0.0, ge=0, description="Price of an hour of one CPU core, for the cost of a run.")
+    gpu_hour: float = Field(0.0, ge=0, description="Price of an hour of a GPU.")
+
+    @field_validator("group_by")
+    @classmethod
+    def _known_keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(parse_grouping(text).name for text in value)
+        except UsageError as error:
+            raise ValueError("; ".join(error.problems)) from error
+
+
 class Config(Section):
     """Everything that one run needs to know."""
 
@@ -166,6 +187,7 @@ class Config(Section):
     batching: BatchingConfig = BatchingConfig()
     recognition: RecognitionConfig = RecognitionConfig()
     runner: RunnerConfig = RunnerConfig()
+    metrics: MetricsConfig = MetricsConfig()
 
     @model_validator(mode="after")
     def _batch_holds_a_segment(self) -> "Config":

@@ -14,7 +14,6 @@ from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.errors import UsageError
 from funasr_beam.model.front_end import FrontEndConfig
 from funasr_beam.model.itn import itn_version
-from funasr_beam.model.metrics import RunMetrics
 from funasr_beam.model.recognizers.families import describe_model
 from funasr_beam.model.redaction import redact_all
 from funasr_beam.model.rows import Provenance
@@ -26,6 +25,7 @@ from funasr_beam.model.version import __version__
 from funasr_beam.pipeline import flow
 from funasr_beam.pipeline.config import Config, text_hash
 from funasr_beam.pipeline.engines.base import Engine
+from funasr_beam.pipeline.metrics import RunFacts, write_metrics
 from funasr_beam.pipeline.plan import Plan, PlanSettings, list_everything, make_plan, plan_path, save_plan
 from funasr_beam.pipeline.progress import Display, UnitWatch
 from funasr_beam.pipeline.run_folder import (
@@ -89,9 +89,8 @@ def transcribe(config: Config, display: Display) -> RunReport:
         save_plan(output, run.id, plan)
         _transcribe_units(plan, _stage(config, segmentation, limits, committed), display, engine, job_name(run))
         display.phase("Assembling tables")
-        metrics = assemble(plan.recordings, SpanIndex(committed), output, _provenance(run, checkpoint))
-        metrics.unchanged = plan.unchanged
-        summary = _finish(output, run, config, metrics, time.monotonic() - began)
+        assemble(plan.recordings, SpanIndex(committed), output, _provenance(run, checkpoint))
+        summary = _finish(output, run, config, RunFacts(time.monotonic() - began, plan.unchanged))
     return RunReport(run.id, output, summary)
 
 
@@ -175,12 +174,11 @@ def _provenance(run: Run, checkpoint: CheckpointInfo) -> Provenance:
     )
 
 
-def _finish(output: Folder, run: Run, config: Config, metrics: RunMetrics, wall_s: float) -> dict[str, Any]:
+def _finish(output: Folder, run: Run, config: Config, facts: RunFacts) -> dict[str, Any]:
     """Write the run's own files, `_SUCCESS` last, and put away what was only needed to go on."""
-    summary = {"run_id": run.id, **metrics.summary(wall_s)}
+    summary = write_metrics(output, run, config.metrics, facts)
     write_json(output, f"{run.folder}/config.json", redact_all(config.model_dump(mode="json")))
     write_json(output, f"{run.folder}/environment.json", _environment())
-    write_json(output, f"{run.folder}/metrics.json", summary)
     finish_run(output, run)
     output.remove(CommittedUnits(output, run.text_hash).folder)
     output.remove(plan_path(run.id))

@@ -1,13 +1,11 @@
 """One transcript against its reference: which text is compared, under which normaliser, with how many errors."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import regex  # type: ignore[import-untyped]
 
 from funasr_beam.model.evaluation.errors import TextErrors, text_errors
 from funasr_beam.model.evaluation.normalizers import NORMALIZERS, normalizer_for
-from funasr_beam.model.text import is_cjk
 
 _DIGIT = regex.compile(r"\p{Nd}")
 _CJK = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
@@ -56,17 +54,6 @@ def fitting_form(reference: str) -> str:
     ('final', 'raw')
     """
     return "final" if _DIGIT.search(reference) else "raw"
-
-
-def join_texts(texts: Sequence[str]) -> str:
-    """Texts of segments as one text; no space between Chinese or Japanese characters."""
-    parts: list[str] = []
-    for text in texts:
-        if not text:
-            continue
-        glued = not parts or (is_cjk(parts[-1][-1]) and is_cjk(text))
-        parts.append(text if glued else f" {text}")
-    return "".join(parts)
 
 
 def _guess_language(reference: str) -> str | None:

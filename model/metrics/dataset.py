@@ -1,4 +1,4 @@
-"""Metrics that grow by batches of the published tables' rows, and merge: the same numbers however rows are shared out."""
+"""Metrics that grow by batches of the tables' rows, and merge: the same numbers however rows are shared out."""
 
 import zlib
 from collections import Counter
@@ -52,9 +52,9 @@ SEGMENT_COLUMNS = (
     "clipping",
     "bandwidth_hz",
     "error_code",
-    "words",
+    "num_words",
 )
-"""Columns of `segments` that the metrics are made from."""
+"""Columns of `segments` that the metrics are made from; `num_words` is the length of `words`."""
 
 STAGES = ("decode_s", "vad_s", "recognize_s", "text_s", "gpu_s")
 ERROR_UNITS = {"words": "word_errors", "characters": "character_errors", "mixed": "mixed_errors"}
@@ -134,7 +134,7 @@ class DatasetMetrics:
         self._count("flags", pc.list_flatten(rows["flags"]), None)
         self.totals["failed_segments"] += len(rows) - rows["error_code"].null_count
         self.totals["characters"] += int(pc.sum(pc.utf8_length(rows["text"])).as_py() or 0)
-        self.totals["words"] += int(pc.sum(pc.list_value_length(rows["words"])).as_py() or 0)
+        self.totals["words"] += int(pc.sum(rows["num_words"]).as_py() or 0)
         spoken = rows["text_raw"]
         values = {
             "length_s": length,
