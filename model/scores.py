@@ -56,7 +56,8 @@ def _mean(segments: Sequence[SegmentResult], name: str) -> float | None:
     total_s = sum(length_s for _, length_s in known)
     if total_s <= 0:
         return None
-    return round(sum(value * length_s for value, length_s in known) / total_s, _DECIMALS)
+    mean: float = sum(value * length_s for value, length_s in known) / total_s
+    return round(mean, _DECIMALS)
 
 
 def _rate(value: float | None) -> float | None:

@@ -23,6 +23,7 @@ COMMANDS = (
     "transcribe",
     "status",
     "compare",
+    "metrics",
     "query",
     "convert",
     "train",

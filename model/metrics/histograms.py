@@ -119,7 +119,7 @@ class Histogram:
             passed += self.counts[place]
             if passed >= wanted:
                 middle = (self.bins.low(place) + self.bins.high(place)) / 2
-                return min(max(middle, self.least), self.largest)
+                return round(min(max(middle, self.least), self.largest), 9)
         return None
 
     def listed(self) -> list[Bin]:
