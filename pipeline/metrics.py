@@ -170,7 +170,7 @@ def _key(key: str, table: str) -> str:
     if name is not None:
         value = f"{side}.metadata[{_quoted(name)}]"
     elif key == "folder":
-        value = f"regexp_replace({side}.uri, '/[^/]*$', '')"
+        value = f"regexp_replace({side}.uri, '^file://|/[^/]*$', '', 'g')"
     else:
         value = f'{side}."{key}"'
     return f"coalesce(CAST({value} AS VARCHAR), '{NONE}')"

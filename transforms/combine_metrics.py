@@ -67,8 +67,9 @@ class _CountPart(beam.DoFn):
     def process(self, part: TablePart) -> Iterator[DatasetMetrics]:
         metrics = DatasetMetrics()
         with self._output.open(part.name) as file:
+            none = TABLES[part.table].empty_table()  # supplies the columns that an earlier version did not write
             for batch in pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=_columns(part.table)):
-                rows = pa.Table.from_batches([batch])
+                rows = pa.concat_tables([none, pa.Table.from_batches([batch])], promote_options="default")
                 if part.table == "recordings":
                     metrics.add_recordings(rows)
                 else:

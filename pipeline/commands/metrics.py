@@ -10,6 +10,7 @@ from funasr_beam.model.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+_WIDEST = 26  # of a group's name: its end tells more than its beginning, in folders at least
 _EPILOG = """\
 examples:
   funasr-beam metrics OUT                                  everything, current rows
@@ -138,18 +139,19 @@ def _cost_lines(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _print_groups(console: "Console", name: str, groups: Mapping[str, Mapping[str, Any]]) -> None:
+    from rich import box
     from rich.table import Table
 
-    table = Table(title=f"by {name}", title_justify="left")
-    table.add_column(name)
-    for heading in ("recordings", "not ok", "hours", "speech", "segments", "confidence", "chars/s", "WER", "CER"):
+    table = Table(title=f"by {name}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(name, no_wrap=True)
+    for heading in ("record.", "not ok", "hours", "speech", "segm.", "conf.", "char/s", "errors", "CER"):
         table.add_column(heading, justify="right")
     for group, found in groups.items():
         segments = found["distributions"]["segments"]
         counts = found["recordings"]
         recordings = sum(counts.values())
         table.add_row(
-            group,
+            group if len(group) <= _WIDEST else f"…{group[1 - _WIDEST :]}",
             f"{recordings:,}" if recordings else "-",
             f"{counts['failed'] + counts['partial']:,}" if recordings else "-",
             f"{found['audio_hours'] or found['segments']['hours']:,.2f}",
@@ -157,7 +159,7 @@ def _print_groups(console: "Console", name: str, groups: Mapping[str, Mapping[st
             f"{found['segments']['count']:,}",
             _number(segments["confidence"].get("p50")),
             _number(segments["chars_per_s"].get("p50")),
-            _percent(found["errors"]["words"]["rate"]),
+            _percent(found["errors"]["mixed"]["rate"]),
             _percent(found["errors"]["characters"]["rate"]),
         )
     console.print(table)
