@@ -10,7 +10,7 @@ from funasr_beam.model.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-_WIDEST = 26  # of a group's name: its end tells more than its beginning, in folders at least
+_WIDEST = 18  # of a group's name: its end tells more than its beginning, in folders at least
 _EPILOG = """\
 examples:
   funasr-beam metrics OUT                                  everything, current rows
@@ -145,7 +145,7 @@ def _print_groups(console: "Console", name: str, groups: Mapping[str, Mapping[st
     table = Table(title=f"by {name}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(name, no_wrap=True)
     for heading in ("record.", "not ok", "hours", "speech", "segm.", "conf.", "char/s", "errors", "CER"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for group, found in groups.items():
         segments = found["distributions"]["segments"]
         counts = found["recordings"]
