@@ -183,7 +183,7 @@ class WhisperRecognizer:
             RuntimeError: the model gave a probability that is no number.
         """
         scores = self._model.proj_out(hidden).float()
-        tokens = (scores + forbidden).argmax(-1)
+        tokens: torch.Tensor = (scores + forbidden).argmax(-1)
         logprobs = scores.log_softmax(-1).gather(1, tokens[:, None])[:, 0]
         if not torch.isfinite(logprobs).all():
             raise RuntimeError("the language model gave scores that are no finite numbers")
