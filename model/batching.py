@@ -1,12 +1,15 @@
 """Batches of similar length, and a failing batch halved until the culprit is alone."""
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from funasr_beam.model.errors import Cause, RecordingError
 from funasr_beam.model.recognizers.base import Recognizer, Utterance
 from funasr_beam.model.records import Failure, Hypothesis, Seconds
+
+Result = TypeVar("Result")
 
 _MODEL_FAILURES = (RecordingError, RuntimeError, MemoryError, FloatingPointError)
 """What a batch may raise because of one of its utterances or because of its size.
@@ -64,26 +67,41 @@ def recognize_all(
     Raises:
         Exception: whatever the recogniser raises that is no known failure of a model, and the loss of its device.
     """
-    results: dict[int, Hypothesis | Failure] = {}
-    for batch in make_batches(
-        [utterance.duration_s for utterance in utterances], limits.max_padded_s, limits.max_items
-    ):
-        _recognize_halving(recognizer, utterances, batch, results)
-    return [results[place] for place in range(len(utterances))]
+    return run_in_batches(
+        lambda places: recognizer.recognize([utterances[place] for place in places]),
+        [utterance.duration_s for utterance in utterances],
+        limits,
+    )
 
 
-def _recognize_halving(
-    recognizer: Recognizer, utterances: Sequence[Utterance], places: list[int], results: dict[int, Hypothesis | Failure]
+def run_in_batches(
+    work: Callable[[list[int]], Sequence[Result]], durations_s: Sequence[Seconds], limits: BatchLimits
+) -> list[Result | Failure]:
+    """What `work` makes of every place, in order, called with batches of places of similar length.
+
+    A batch that fails is halved until the culprit is alone; that one is a failure, and its neighbours are fine.
+
+    Raises:
+        Exception: whatever `work` raises that is no known failure of a model, and the loss of its device.
+    """
+    results: dict[int, Result | Failure] = {}
+    for batch in make_batches(durations_s, limits.max_padded_s, limits.max_items):
+        _run_halving(work, batch, results)
+    return [results[place] for place in range(len(durations_s))]
+
+
+def _run_halving(
+    work: Callable[[list[int]], Sequence[Result]], places: list[int], results: dict[int, Result | Failure]
 ) -> None:
-    """Recognise a batch; where that fails, each half of it, down to single utterances."""
+    """Do a batch; where that fails, each half of it, down to single places."""
     try:
-        hypotheses = recognizer.recognize([utterances[place] for place in places])
+        done = work(places)
     except _MODEL_FAILURES as error:
         if _is_fatal(error):
             raise
         failure = failure_of(error)
     else:
-        results.update(zip(places, hypotheses, strict=True))
+        results.update(zip(places, done, strict=True))
         return
     # Outside the handler: its traceback holds the failed batch's tensors, and half of it must fit now.
     if failure.cause is Cause.OUT_OF_MEMORY:
@@ -92,8 +110,8 @@ def _recognize_halving(
         results[places[0]] = failure
         return
     middle = len(places) // 2
-    _recognize_halving(recognizer, utterances, places[:middle], results)
-    _recognize_halving(recognizer, utterances, places[middle:], results)
+    _run_halving(work, places[:middle], results)
+    _run_halving(work, places[middle:], results)
 
 
 def failure_of(error: BaseException) -> Failure:

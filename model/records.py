@@ -124,8 +124,9 @@ class Hypothesis:
     tokens: tuple[Token, ...]
     finish_reason: str  # "stop" or "length"
     words: tuple[Word, ...] | None = None  # relative to the utterance; None: no aligner fits
-    timestamp_source: str = "none"  # "ctc", "aligner" or "none"
+    timestamp_source: str = "none"  # "ctc", "qwen3", "wav2vec2" or "none"
     language: str | None = None  # code of the language that the model itself named; None: it names none
+    alignment_score: float | None = None  # 0 to 1, how well text and sound fit; None: nothing was aligned
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ class SegmentResult:
     clipping: float | None = None  # share of samples at full scale
     bandwidth_hz: float | None = None
     speech_probability: float | None = None
+    alignment_score: float | None = None
     attempt: int = 1  # how often it was recognised until its text was settled
 
 

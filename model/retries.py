@@ -182,6 +182,7 @@ def join(parts: Sequence[_Part]) -> Hypothesis:
         "length" if any(hypothesis.finish_reason == "length" for hypothesis in hypotheses) else "stop",
         tuple(word for part in spoken for word in _shifted(part)) if is_timed else None,
         spoken[0].hypothesis.timestamp_source if is_timed else "none",
+        spoken[0].hypothesis.language if spoken else None,
     )
 
 

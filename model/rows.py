@@ -97,6 +97,7 @@ def segment_rows(outcome: Outcome, provenance: Provenance) -> Iterator[Row]:
             "chars_per_s": _score(len(segment.text_raw) / length_s) if length_s > 0 else None,
             "flags": list(segment.flags),
             "timestamp_source": segment.timestamp_source,
+            "alignment_score": _score(segment.alignment_score),
             "snr_db": _score(segment.snr_db),
             "clipping": _score(segment.clipping),
             "bandwidth_hz": segment.bandwidth_hz,

@@ -95,7 +95,12 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("num_tokens", pa.int32(), "Tokens that the model wrote."),
         ("chars_per_s", pa.float64(), "Characters of text_raw for each second."),
         ("flags", pa.list_(pa.string()), "What the guards found; see below. Empty: nothing."),
-        ("timestamp_source", pa.string(), "Where the word times come from: ctc or none."),
+        ("timestamp_source", pa.string(), "Where the word times come from: ctc, qwen3, wav2vec2 or none."),
+        (
+            "alignment_score",
+            pa.float64(),
+            "How well text and sound fit, 0 to 1; too low: no word times.",
+        ),
         ("snr_db", pa.float64(), "Signal-to-noise ratio, estimated from speech and pauses."),
         ("clipping", pa.float64(), "Share of samples at full scale, 0 to 1."),
         ("bandwidth_hz", pa.float64(), "Up to which frequency there is sound, in steps of 250 Hz."),

@@ -3,11 +3,13 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
 from typing import Literal
 
+from funasr_beam.model.aligners.base import AlignTask
+from funasr_beam.model.aligners.choice import AlignmentSettings, WordAligner
 from funasr_beam.model.batching import BatchLimits, make_batches, padding_waste
 from funasr_beam.model.checkpoint import AudioTokens
 from funasr_beam.model.front_end import SpanAudio, UnitAudio
@@ -33,6 +35,7 @@ class TranscriberConfig:
     retry: bool = True  # what a guard objects to is recognised again
     max_padded_s: Seconds = 240.0
     max_items: int = 0  # 0: what suits the device
+    alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
 
 
 @lru_cache(maxsize=1)
@@ -62,12 +65,15 @@ class UnitTranscriber:
         self._rounds = ROUNDS if config.retry else 0
         self._itn = config.itn
         self._normalizer = InverseTextNormalizer(latin_default(recognizer.describe().languages))
+        self._aligner = WordAligner(config.alignment, self._limits)
+        self._aligner.load_all()
 
     def transcribe(self, unit: UnitAudio) -> UnitResult:
         """The result of every span, in order; what cannot be recognised is a failure of its segment alone."""
         listened = [self._listen(span, segment) for span in unit.spans for segment in span.segments]
         began = time.perf_counter()
-        outcomes = iter(recognize_guarded(self._recognizer, listened, self._limits, self._rounds))
+        recognized = recognize_guarded(self._recognizer, listened, self._limits, self._rounds)
+        outcomes = iter(self._align(listened, recognized))
         recognize_s = time.perf_counter() - began
         speech_s = sum(item.utterance.duration_s for item in listened)
         spans = []
@@ -90,6 +96,19 @@ class UnitTranscriber:
             and interval.end_s > segment.start_s
         ]
         return Listened(utterance, tuple(speech), segment.speech_probability)
+
+    def _align(self, listened: Sequence[Listened], recognized: Sequence[Recognized]) -> list[Recognized]:
+        """The same with the word times of the aligner that suits each."""
+        texts = [
+            (place, AlignTask.of(item.utterance, said.outcome), said.outcome)
+            for place, (item, said) in enumerate(zip(listened, recognized, strict=True))
+            if isinstance(said.outcome, Hypothesis)
+        ]
+        timed = self._aligner.align([task for _, task, _ in texts], [hypothesis for *_, hypothesis in texts])
+        settled = list(recognized)
+        for (place, *_), hypothesis in zip(texts, timed, strict=True):
+            settled[place] = replace(settled[place], outcome=hypothesis)
+        return settled
 
     def _padded_s(self, listened: Sequence[Listened]) -> Seconds:
         durations = [item.utterance.duration_s for item in listened]
@@ -144,6 +163,7 @@ class UnitTranscriber:
             text_raw=outcome.text,
             words=words,
             timestamp_source=outcome.timestamp_source,
+            alignment_score=outcome.alignment_score,
             avg_logprob=average,
             confidence=math.exp(average) if average is not None else None,
             finish_reason=outcome.finish_reason,

@@ -1,0 +1,117 @@
+"""Which aligner times which text, and whether its times can be believed."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from funasr_beam.model.aligners.base import Aligner, Alignment, AlignTask, Source, score_of
+from funasr_beam.model.batching import BatchLimits, run_in_batches
+from funasr_beam.model.records import Failure, Hypothesis
+
+AlignerChoice = Literal["auto", "ctc", "qwen3", "wav2vec2", "none"]
+OTHERS = "*"
+"""Stands for all languages without a model of their own, among the wav2vec2 models."""
+
+MIN_SCORES: Mapping[Source, float] = {"ctc": 0.0, "wav2vec2": 0.0, "qwen3": 0.0}
+"""Below it, a text has no word times."""
+
+
+@dataclass(frozen=True)
+class AlignmentSettings:
+    """Which aligners there are and when they are used."""
+
+    aligner: AlignerChoice = "auto"
+    qwen3: str | None = None  # hub id or folder; None: there is none
+    wav2vec2: tuple[tuple[str, str], ...] = ()  # (language code or "*", hub id or folder)
+    min_score: float | None = None  # None: what suits each aligner
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    def candidates(self, language: str | None) -> list[tuple[Source, str]]:
+        """The models that may time a text of this language, the best first; none are loaded by asking."""
+        from funasr_beam.model.aligners.support import QWEN3_LANGUAGES
+
+        models = dict(self.wav2vec2)
+        named: list[tuple[Source, str | None]] = [
+            ("qwen3", self.qwen3 if language is None or language in QWEN3_LANGUAGES else None),
+            ("wav2vec2", models.get(language or OTHERS) or models.get(OTHERS)),
+        ]
+        return [(source, model) for source, model in named if model and self.aligner in ("auto", source)]
+
+
+@dataclass
+class WordAligner:
+    """Times the words of hypotheses; loads an aligner when it is first needed, once for the process."""
+
+    settings: AlignmentSettings
+    limits: BatchLimits
+    _loaded: dict[tuple[Source, str], Aligner] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def align(self, tasks: Sequence[AlignTask], hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+        """The same hypotheses with the words of the aligner that suits each, or without words.
+
+        The recogniser's own CTC times stay where they are wanted and good enough; what has none, or none that can be
+        believed, goes to the first aligner that knows the language. The score stays in either case.
+
+        Raises:
+            funasr_beam.model.errors.RunError: an aligner cannot be loaded.
+        """
+        settled = [self._judge_own(hypothesis) for hypothesis in hypotheses]
+        waiting: dict[tuple[Source, str], list[int]] = {}
+        for place, (task, hypothesis) in enumerate(zip(tasks, settled, strict=True)):
+            candidates = self.settings.candidates(task.language)
+            if hypothesis.words is None and hypothesis.text and candidates:
+                waiting.setdefault(candidates[0], []).append(place)
+        for model, places in waiting.items():
+            alignments = self._align_batches(self._load(*model), [tasks[place] for place in places])
+            for place, alignment in zip(places, alignments, strict=True):
+                settled[place] = self._settle(settled[place], model[0], alignment)
+        return settled
+
+    def load_all(self) -> None:
+        """Load every aligner that is named, so that a wrong name is told before work begins.
+
+        Raises:
+            funasr_beam.model.errors.RunError: one cannot be loaded.
+        """
+        languages = {None, *(code for code, _ in self.settings.wav2vec2)}
+        for model in {found for code in languages for found in self.settings.candidates(code)}:
+            self._load(*model)
+
+    def _judge_own(self, hypothesis: Hypothesis) -> Hypothesis:
+        """What the recogniser's own head timed, kept only where it is wanted and can be believed."""
+        if hypothesis.words is None:
+            return hypothesis
+        if self.settings.aligner not in ("auto", "ctc"):
+            return replace(hypothesis, words=None, timestamp_source="none")
+        return self._settle(hypothesis, "ctc", Alignment(hypothesis.words, score_of(hypothesis.words)))
+
+    def _settle(self, hypothesis: Hypothesis, source: Source, alignment: Alignment | None) -> Hypothesis:
+        """A hypothesis with these times, or without any where they cannot be believed."""
+        if alignment is None:
+            return hypothesis
+        least = MIN_SCORES[source] if self.settings.min_score is None else self.settings.min_score
+        words, said = (alignment.words, source) if alignment.score >= least else (None, "none")
+        return replace(hypothesis, words=words, timestamp_source=said, alignment_score=alignment.score)
+
+    def _load(self, source: Source, model: str) -> Aligner:
+        from funasr_beam.model.aligners.loading import load_aligner
+
+        with self._lock:
+            if (source, model) not in self._loaded:
+                self._loaded[source, model] = load_aligner(source, model, self.settings.device)
+            return self._loaded[source, model]
+
+    def _align_batches(self, aligner: Aligner, tasks: Sequence[AlignTask]) -> list[Alignment | None]:
+        """Alignments in order, made in batches of similar length; what is too long or fails has none."""
+        fitting = [task for task in tasks if task.duration_s <= aligner.longest_s]
+        found = iter(
+            run_in_batches(
+                lambda places: aligner.align([fitting[place] for place in places]),
+                [task.duration_s for task in fitting],
+                self.limits,
+            )
+        )
+        alignments = [next(found) if task.duration_s <= aligner.longest_s else None for task in tasks]
+        return [None if isinstance(alignment, Failure) else alignment for alignment in alignments]
