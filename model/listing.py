@@ -176,6 +176,19 @@ def _recording(fs: Any, path: str, info: dict[str, Any], options: RecognitionOpt
     return Recording(recording_id(uri, print_of), uri, print_of, size, options, access_uri=access_uri(fs, path))
 
 
+def fingerprint_now(uri: str) -> str:
+    """The fingerprint of a file as it is now.
+
+    Raises:
+        RecordingError: it is not there, or its storage does not say.
+    """
+    fs, path = locate(uri)
+    try:
+        return _fingerprint(fs.info(path))
+    except storage_errors() as error:
+        raise storage_failure(uri, error) from error
+
+
 def _fingerprint(info: dict[str, Any]) -> str:
     """The storage's own tag of the content, or else size and modification time."""
     etag = info.get("ETag") or info.get("etag")

@@ -25,6 +25,7 @@ COMMANDS = (
     "compare",
     "metrics",
     "query",
+    "export",
     "convert",
     "train",
     "synthesize",

@@ -1,0 +1,1 @@
+"""Current rows of an output in the formats of other tools."""

@@ -1,0 +1,215 @@
+"""The rows that are exported: a stream of recordings with their segments, in one fixed order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from funasr_beam.model.errors import UsageError
+from funasr_beam.pipeline.export.records import ExportRecording, ExportSegment, ExportWord
+from funasr_beam.pipeline.views import batches, query_problem
+
+if TYPE_CHECKING:
+    import duckdb
+
+_BATCH_ROWS = 4096
+_GOOD = "('ok', 'partial', 'no_speech')"
+
+_RECORDINGS = f"""
+CREATE VIEW named_recordings AS
+SELECT *, coalesce(nullif(ltrim(stem, '._-'), ''), 'recording') || '-' || left(sha256(identity), 12) AS name
+FROM (
+  SELECT *,
+    CASE WHEN count(*) OVER (PARTITION BY uri) > 1 THEN uri || chr(10) || recording_id ELSE uri END AS identity,
+    left(regexp_replace(regexp_extract(
+      nfc_normalize(CASE WHEN uri LIKE 'http%' THEN regexp_replace(uri, '[?#].*', '') ELSE uri END),
+      '([^/]*?)(\\.[^./]*)?$', 1), '[^\\p{{L}}\\p{{M}}\\p{{N}}._-]+', '_', 'g'), 40) AS stem
+  FROM recordings WHERE status IN {_GOOD}
+)
+"""
+"""A name from the last part of the URI and a hash of all of it: stays the same whatever else there is."""
+
+_ITEMS = """
+CREATE VIEW items AS
+SELECT s.*, r.name, r.uri, r.fingerprint, r.size_bytes, r.status, r.container, r.codec, r.sample_rate, r.num_channels,
+  r.channel_layout, r.duration, r.speech_duration, r.num_segments, r.num_words, r.model_id, r.metadata,
+  r.language AS recording_language, r.flags AS recording_flags, r.error_code AS recording_error_code
+FROM segments s JOIN named_recordings r USING (recording_id, run_id)
+WHERE s.text IS NOT NULL AND trim(s.text) <> ''
+"""
+
+_RECORDING_COLUMNS = (
+    "name, recording_id, uri, fingerprint, status, duration, sample_rate, num_channels, language, run_id"
+)
+_SEGMENT_COLUMNS = 'name, recording_id, channel, start, "end", language, speaker, confidence, snr_db'
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which segments, and which of their texts."""
+
+    where: str | None = None  # an SQL expression over segments and the columns of their recordings
+    raw_text: bool = False  # as the model said it, before ITN
+    words: bool = True  # whether the words are wanted
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """How many are left out, and why."""
+
+    count: int
+    what: str  # "recordings" or "segments"
+    why: str
+
+
+class Selection:
+    """The chosen rows of an output; reads them anew for every stream."""
+
+    def __init__(self, connection: "duckdb.DuckDBPyConnection", choice: Choice) -> None:
+        """Check the choice.
+
+        Raises:
+            UsageError: `where` is no condition over the columns.
+        """
+        self._connection = connection
+        self._choice = choice
+        connection.execute(_RECORDINGS)
+        connection.execute(_ITEMS)
+        if choice.where is not None:
+            self._check_where(choice.where)
+
+    def recordings(self) -> Iterator[ExportRecording]:
+        """Every recording with a transcript and its chosen segments, by name; with `where`, only those with any."""
+        segments = _grouped(self._rows(self._segments()))
+        key, group = next(segments, (None, ()))
+        for row in self._rows(self._recording_rows()):
+            found: tuple[ExportSegment, ...] = ()
+            if key == (row["name"], row["recording_id"]):
+                found = group
+                key, group = next(segments, (None, ()))
+            if found or self._choice.where is None:
+                yield _recording(row, found)
+
+    def count(self) -> int:
+        """How many recordings can come."""
+        return self._number("SELECT count(*) FROM named_recordings")
+
+    def digest(self) -> str:
+        """A word that changes when any of the rows does."""
+        row = f'recording_id, run_id, fingerprint, channel, start, "end", {self._text}'
+        sql = f"SELECT count(*) || '-' || bit_xor(hash({row})) FROM items WHERE {self._condition}"
+        ((text,),) = self._connection.sql(sql).fetchall()
+        return str(text)
+
+    def left_out(self) -> list[LeftOut]:
+        """What the tables have and the stream has not."""
+        found = self._connection.sql(
+            f"SELECT count(*), status, error_code FROM recordings WHERE status NOT IN {_GOOD} GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+        gone = [LeftOut(count, "recordings", f"{status} ({cause})") for count, status, cause in found]
+        gaps = "SELECT coalesce(sum(len(missing)), 0) FROM named_recordings"
+        gone.append(LeftOut(self._number(gaps), "stretches", "partial recordings have no transcript there"))
+        for condition, why in (("text IS NULL", "recognition failed"), ("trim(text) = ''", "no text in the speech")):
+            gone.append(LeftOut(self._number(f"SELECT count(*) FROM segments WHERE {condition}"), "segments", why))
+        if self._choice.where is not None:
+            unmatched = self._number(f"SELECT count(*) FROM items WHERE ({self._condition}) IS NOT TRUE")
+            gone.append(LeftOut(unmatched, "segments", "not chosen by --where"))
+        return [each for each in gone if each.count]
+
+    @property
+    def _condition(self) -> str:
+        return "TRUE" if self._choice.where is None else f"({self._choice.where}\n)"
+
+    @property
+    def _text(self) -> str:
+        return "text_raw" if self._choice.raw_text else "text"
+
+    def _check_where(self, where: str) -> None:
+        import duckdb
+
+        try:
+            items = self._connection.table("items")
+            items.filter(where).limit(0).fetchall()  # the relation takes an expression, and nothing behind it
+            self._connection.sql(f"SELECT 1 FROM items WHERE {self._condition} LIMIT 0").fetchall()
+        except duckdb.Error as error:
+            raise _where_problem(error) from error
+
+    def _recording_rows(self) -> str:
+        return f"SELECT {_RECORDING_COLUMNS} FROM named_recordings ORDER BY name, recording_id"
+
+    def _segments(self) -> str:
+        words = "words" if self._choice.words else "NULL AS words"
+        return (
+            f"SELECT {_SEGMENT_COLUMNS}, {self._text} AS text, {words} FROM items WHERE {self._condition} "
+            "ORDER BY name, recording_id, start, channel"
+        )
+
+    def _number(self, sql: str) -> int:
+        ((value,),) = self._connection.sql(sql).fetchall()
+        return int(value or 0)
+
+    def _rows(self, sql: str) -> Iterator[dict[str, Any]]:
+        import duckdb
+
+        try:
+            reader = self._connection.cursor().sql(sql).to_arrow_reader(_BATCH_ROWS)
+        except duckdb.Error as error:  # `where` fails on some row
+            raise _where_problem(error) from error
+        for batch in batches(reader):
+            yield from batch.to_pylist()
+
+
+def _where_problem(error: Exception) -> UsageError:
+    """What DuckDB says about a condition, without the query that we put around it."""
+    problems = query_problem(error).problems
+    end = next((place for place, line in enumerate(problems) if line.startswith("LINE ")), len(problems))
+    return UsageError("--where cannot be used:", [line for line in problems[:end] if line.strip()])
+
+
+def _grouped(rows: Iterator[dict[str, Any]]) -> Iterator[tuple[tuple[str, str], tuple[ExportSegment, ...]]]:
+    key: tuple[str, str] | None = None
+    group: list[ExportSegment] = []
+    for row in rows:
+        here = (row["name"], row["recording_id"])
+        if key is not None and here != key:
+            yield key, tuple(group)
+            group = []
+        key = here
+        group.append(_segment(row))
+    if key is not None:
+        yield key, tuple(group)
+
+
+def _segment(row: dict[str, Any]) -> ExportSegment:
+    start_ms, end_ms = round(row["start"] * 1000), round(row["end"] * 1000)
+    words = row["words"]
+    return ExportSegment(
+        id=f"{row['name']}-{row['channel']}-{start_ms:09d}-{end_ms:09d}",
+        channel=row["channel"],
+        start_s=row["start"],
+        end_s=row["end"],
+        text=row["text"],
+        language=row["language"],
+        speaker=row["speaker"],
+        confidence=row["confidence"],
+        snr_db=row["snr_db"],
+        words=None if words is None else tuple(_word(word) for word in words),
+    )
+
+
+def _word(word: dict[str, Any]) -> ExportWord:
+    return ExportWord(word["word"], word["start"], word["end"], word["confidence"])
+
+
+def _recording(row: dict[str, Any], segments: tuple[ExportSegment, ...]) -> ExportRecording:
+    return ExportRecording(
+        name=row["name"],
+        id=row["recording_id"],
+        uri=row["uri"],
+        fingerprint=row["fingerprint"] or "",
+        status=row["status"],
+        duration_s=row["duration"] or 0.0,
+        sample_rate=row["sample_rate"] or 16_000,
+        num_channels=row["num_channels"] or 1,
+        language=row["language"],
+        segments=segments,
+    )

@@ -1,0 +1,158 @@
+"""Exports as users run them: choosing, going on, saying what is left out."""
+
+import json
+import shutil
+
+import fsspec
+import pytest
+
+from funasr_beam.model.errors import UsageError
+from funasr_beam.model.storage import Folder
+from funasr_beam.pipeline.cli import main
+from funasr_beam.pipeline.commands.export import FORMAT_NAMES
+from funasr_beam.pipeline.export import audio, shards
+from funasr_beam.pipeline.export.formats import FORMATS
+from funasr_beam.pipeline.export.run import ExportOptions, export
+from tests.pipeline.export.fixtures import make_output
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make_output(tmp_path_factory.mktemp("made"))
+
+
+def run(made, target, name, **more):
+    return export(made.output, Folder(str(target)), ExportOptions(name, **more))
+
+
+def files(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_command_knows_every_format():
+    assert set(FORMAT_NAMES) == set(FORMATS)
+
+
+def test_a_condition_chooses_segments_by_their_columns_and_those_of_the_recording(made, tmp_path):
+    where = "confidence > 0.8 and language = 'en' and num_channels = 2 and uri like '%tuesday%'"
+    report = run(made, tmp_path, "stm", where=where)
+    lines = (tmp_path / "transcripts.stm").read_text().splitlines()
+    assert sorted(line.split(" ", 5)[5] for line in lines) == ["left side", "right side"]
+    assert ("segments", "not chosen by --where") in {(left.what, left.why) for left in report.left_out}
+    assert report.exported["recordings"] == 1
+
+
+@pytest.mark.parametrize(
+    "where", ["confidence >", "nope = 1", "1 = 1) or (1 = 1", "true; drop view items", "true union select 1", "text"]
+)
+def test_a_wrong_condition_is_a_message_and_nothing_is_written(made, tmp_path, where, capsys):
+    target = tmp_path / "target"
+    command = ["export", made.output.uri, "--format", "stm", "--output", str(target), "--where", where]
+    assert main(command) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert not (target / "transcripts.stm").exists()
+
+
+def test_the_command_says_what_went_out_and_what_did_not(made, tmp_path, capsys):
+    assert main(["export", made.output.uri, "--format", "srt", "--output", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert "6 recordings" in told and "left out: 1 recordings: failed (not_media)" in told
+
+
+def test_audio_is_refused_where_there_is_none(made, tmp_path):
+    with pytest.raises(UsageError, match="stm has no audio; nemo"):
+        run(made, tmp_path, "stm", audio="flac")
+
+
+def test_names_are_unique_and_do_not_depend_on_other_recordings(made, tmp_path):
+    run(made, tmp_path / "all", "txt")
+    run(made, tmp_path / "one", "txt", where="uri like '%monday%'")
+    everything = {path.name for path in (tmp_path / "all").glob("*.txt")}
+    (alone,) = {path.name for path in (tmp_path / "one").glob("*.txt")}
+    assert len(everything) == 6 and alone in everything
+    assert any(name.startswith("电话_café_s-") for name in everything)
+
+
+@pytest.mark.parametrize("kind", ["hf", "webdataset", "nemo", "srt"])
+def test_the_same_export_again_gives_the_same_files(made, tmp_path, kind):
+    run(made, tmp_path / "a", kind)
+    run(made, tmp_path / "b", kind)
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+
+
+@pytest.mark.parametrize("kind", ["webdataset", "hf"])
+def test_an_export_that_was_stopped_goes_on_behind_its_last_shard(made, tmp_path, kind, monkeypatch):
+    monkeypatch.setattr(shards, "SHARD_S", 3.0)
+    run(made, tmp_path / "whole", kind)
+    cut = []
+    clips = audio.ClipCutter._clips
+
+    def count(self, recording, window):
+        cut.extend(segment.id for segment in window)
+        if len(cut) == 5:
+            raise KeyboardInterrupt
+        return clips(self, recording, window)
+
+    monkeypatch.setattr(audio.ClipCutter, "_clips", count)
+    with pytest.raises(KeyboardInterrupt):
+        run(made, tmp_path / "stopped", kind)
+    assert not list((tmp_path / "stopped").glob("shard-*")) and not (tmp_path / "stopped/data").exists()
+    before = len(cut)
+    report = run(made, tmp_path / "stopped", kind)
+    assert len(cut) - before < len(made.segments)
+    assert report.exported["segments"] == len(made.segments)
+    assert files(tmp_path / "stopped") == files(tmp_path / "whole")
+
+
+def test_clips_that_are_there_are_not_cut_again(made, tmp_path, monkeypatch):
+    run(made, tmp_path, "nemo", audio="flac")
+    next(tmp_path.rglob("*.flac")).unlink()
+    cut = []
+    clips = audio.ClipCutter._clips
+    monkeypatch.setattr(audio.ClipCutter, "_clips", lambda self, *rest: (cut.append(rest[1]), clips(self, *rest))[1])
+    run(made, tmp_path, "nemo", audio="flac")
+    assert [len(window) for window in cut] == [1]
+
+
+def test_fewer_rows_leave_no_shards_of_an_earlier_export(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "SHARD_S", 3.0)
+    run(made, tmp_path, "webdataset")
+    assert len(list(tmp_path.glob("shard-*"))) > 1
+    run(made, tmp_path, "webdataset", where="text = 'hello there'")
+    assert len(list(tmp_path.glob("shard-*"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda path: path.unlink(), "the original cannot be read (not_found)"),
+        (
+            lambda path: path.write_bytes(path.read_bytes()[:40_000]),
+            "the original has changed since it was transcribed",
+        ),
+    ],
+)
+def test_clips_of_an_original_that_is_gone_or_changed_are_left_out(tmp_path, spoil, why):
+    made = make_output(tmp_path / "made")
+    spoil(tmp_path / "made/monday/call.wav")
+    report = run(made, tmp_path / "corpus", "webdataset")
+    assert {left.why: left.count for left in report.left_out if left.what == "segments"}[why] == 2
+    assert report.exported["segments"] == len(made.segments) - 2
+
+
+def test_an_export_goes_from_and_to_object_stores(made, tmp_path):
+    store = fsspec.filesystem("memory")
+    store.put(made.output.root, "/bucket/out", recursive=True)
+    target = Folder("memory://bucket/corpus")
+    report = export(Folder("memory://bucket/out"), target, ExportOptions("lhotse", audio="flac"))
+    assert report.exported["segments"] == len(made.segments)
+    assert target.names("") and not target.exists("_work")
+    told = json.loads(target.read("export-lhotse.json"))
+    assert told["exported"]["segments"] == len(made.segments)
+    shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+def test_raw_text_is_as_the_model_said_it(tmp_path):
+    made = make_output(tmp_path / "made")
+    run(made, tmp_path / "corpus", "stm", raw_text=True)
+    assert "hello there" in (tmp_path / "corpus/transcripts.stm").read_text()
