@@ -124,6 +124,41 @@ class Folder:
                     self.fs.rm(draft)  # where there is no space, half a file would only take more of it
                 raise
 
+    def create(self, name: str, data: bytes) -> None:
+        """Write a file if there is none of that name; of several that try at once, one succeeds.
+
+        Raises:
+            FileExistsError: there is one.
+        """
+        try:
+            if self.is_local:
+                self._create_local(name, data)
+            else:
+                self.fs.pipe_file(self.path(name), data, mode="create")
+        except FileExistsError:
+            raise
+        except storage_errors() as error:
+            raise run_failure(self.show(), error) from error
+
+    def modified_s(self, name: str) -> float:
+        """When a file was written, by the storage's clock (seconds since 1970).
+
+        Raises:
+            NotImplementedError: the storage does not tell.
+        """
+        with self.telling():
+            return float(self.fs.modified(self.path(name)).timestamp())
+
+    def _create_local(self, name: str, data: bytes) -> None:
+        draft, target = self.draft(), self.path(name)
+        with open(draft, "wb") as file:  # noqa: PTH123
+            file.write(data)
+        self.fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+        try:
+            os.link(draft, target)
+        finally:
+            self.fs.rm(draft)
+
     def draft(self) -> str:
         """A fresh path below `_work/drafts` for a file that is still being written; ends in `.tmp`."""
         with self.telling():

@@ -1,23 +1,18 @@
 """The folder of a run: which run goes on, which is finished, and what was done before."""
 
-import contextlib
-import fcntl
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fsspec.implementations.local import LocalFileSystem
 
-from funasr_beam.model.errors import Cause, RunError
+from funasr_beam.model.errors import Cause
 from funasr_beam.model.outcomes import GOOD_STATUSES
 from funasr_beam.model.storage import Folder
-from funasr_beam.model.storage_trouble import storage_errors
 from funasr_beam.model.tables import TABLES
 
 _RUN_FILE = "run.json"
@@ -169,44 +164,6 @@ def _completed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 def write_json(output: Folder, name: str, content: Any) -> None:
     """Write a small JSON file, whole."""
     output.write(name, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
-
-
-@contextlib.contextmanager
-def only_run(output: Folder) -> Iterator[None]:
-    """Keep a second run off a local output; the lock goes with the process, however that ends.
-
-    Raises:
-        RunError: the output cannot be written, or another run is at work there.
-    """
-    if not isinstance(output.fs, LocalFileSystem):
-        _check_writable(output)
-        yield
-        return
-    with _lock(output):
-        yield
-
-
-def _lock(output: Folder) -> IO[str]:
-    path = Path(output.path("_work/lock"))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
-    except OSError as error:
-        raise RunError(f"the output {output.show()} cannot be written: {error}; choose another --output") from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        raise RunError(f"another run is at work in {output.show()}; wait for it, or choose another --output") from error
-    return file
-
-
-def _check_writable(output: Folder) -> None:
-    try:
-        output.write("_work/probe", b"")
-        output.remove("_work/probe")
-    except storage_errors() as error:
-        raise RunError(f"the output {output.show()} cannot be written: {error}") from error
 
 
 def _take_back(output: Folder, run: Run) -> None:

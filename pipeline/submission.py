@@ -46,7 +46,7 @@ def run_job(engine: Engine, job: str, build: Callable[[beam.Pipeline], None], wa
     pool.shutdown(wait=False)
     try:
         _watch(work, watch, display)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, RunError):
         _cancel(engine, job)
         raise
     error = work.exception()

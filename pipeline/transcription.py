@@ -23,6 +23,7 @@ from funasr_beam.model.transcripts import TranscriberConfig, load_transcriber
 from funasr_beam.model.vad import vad_version
 from funasr_beam.model.version import __version__
 from funasr_beam.pipeline import flow
+from funasr_beam.pipeline.claim import Claim, ClaimedWatch, only_run
 from funasr_beam.pipeline.config import Config, text_hash
 from funasr_beam.pipeline.engines.base import Engine
 from funasr_beam.pipeline.metrics import RunFacts, write_metrics
@@ -32,7 +33,6 @@ from funasr_beam.pipeline.run_folder import (
     Run,
     finish_run,
     finished_rows,
-    only_run,
     open_run,
     save_run,
     write_json,
@@ -59,6 +59,15 @@ class RunReport:
         return counts["failed"] / worked_on if worked_on else 0.0
 
 
+@dataclass(frozen=True)
+class _Submission:
+    """Where the units go, under which name, and how to tell that the output is still this run's."""
+
+    engine: Engine
+    job: str
+    claim: Claim
+
+
 def transcribe(config: Config, display: Display) -> RunReport:
     """Transcribe everything that is not done yet, and publish the tables.
 
@@ -74,7 +83,7 @@ def transcribe(config: Config, display: Display) -> RunReport:
     _check_language(config, checkpoint)
     segmentation = fit_segmentation(config, checkpoint)
     key = text_hash(config, segmentation, checkpoint.identity, tool_versions())
-    with only_run(output):
+    with only_run(output) as claim:
         finished = finished_rows(output)
         output.remove("_work/drafts")  # what a killed run had begun to write
         run = open_run(output, key)
@@ -87,9 +96,13 @@ def transcribe(config: Config, display: Display) -> RunReport:
         run = replace(run, units=len(plan.units), recordings=len(plan.recordings))
         save_run(output, run)
         save_plan(output, run.id, plan)
-        _transcribe_units(plan, _stage(config, segmentation, limits, committed), display, engine, job_name(run))
+        _transcribe_units(
+            plan, _stage(config, segmentation, limits, committed), display, _Submission(engine, job_name(run), claim)
+        )
+        claim()
         display.phase("Assembling tables")
         assemble(plan.recordings, SpanIndex(committed), output, _provenance(run, checkpoint))
+        claim()
         summary = _finish(output, run, config, RunFacts(time.monotonic() - began, plan.unchanged))
     return RunReport(run.id, output, summary)
 
@@ -150,16 +163,16 @@ def _model_for_workers(name: str) -> str:
     return str(ref.path) if ref.path is not None and name != DEMO else name
 
 
-def _transcribe_units(plan: Plan, stage: flow.StageConfig, display: Display, engine: Engine, job: str) -> None:
+def _transcribe_units(plan: Plan, stage: flow.StageConfig, display: Display, to: _Submission) -> None:
     if not plan.units:
         return
-    if engine.loads_model_here:
+    if to.engine.loads_model_here:
         # What keeps the model from loading is said before work has begun.
         display.phase("Loading the model")
         load_transcriber(stage.transcriber)
-    watch = UnitWatch(stage.committed, plan)
+    watch = ClaimedWatch(UnitWatch(stage.committed, plan), to.claim)
     display.phase("Transcribing")
-    run_job(engine, job, lambda pipeline: flow.build(pipeline, plan.units, stage), watch, display)
+    run_job(to.engine, to.job, lambda pipeline: flow.build(pipeline, plan.units, stage), watch, display)
 
 
 def _provenance(run: Run, checkpoint: CheckpointInfo) -> Provenance:
