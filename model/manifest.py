@@ -49,7 +49,7 @@ def read_manifest(uri: str, defaults: RecognitionOptions) -> Iterator[ManifestRo
     base = uri.rsplit("/", 1)[0] + "/" if "/" in uri else ""
     problems: list[str] = []
     ids: set[str] = set()
-    for number, values in _numbered_rows(uri, problems):
+    for number, values in numbered_rows(uri, problems):
         row = _parse_row(values, base, defaults)
         if row is None:
             problems.append(f"row {number}: has no uri; known columns: {', '.join(sorted(_KNOWN))}")
@@ -63,7 +63,12 @@ def read_manifest(uri: str, defaults: RecognitionOptions) -> Iterator[ManifestRo
         raise UsageError(f"{len(problems)} problem(s) in the manifest {uri}:", problems[:20])
 
 
-def _numbered_rows(uri: str, problems: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+def numbered_rows(uri: str, problems: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of a table as they are, with their numbers; lines that cannot be read are added to `problems`.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
     try:
         with fsspec.open(uri, "rb") as file:
             yield from _rows(uri.lower(), file, problems)

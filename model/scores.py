@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from funasr_beam.model.evaluation.errors import TextErrors
-from funasr_beam.model.evaluation.scoring import TextScore, Transcribed, score_text
+from funasr_beam.model.evaluation.scoring import TextScore, Transcribed, choose_rules, score_text
 from funasr_beam.model.outcomes import Outcome
 from funasr_beam.model.results import SegmentResult
 
@@ -30,7 +30,8 @@ def score_outcome(outcome: Outcome, language: str | None) -> TextScore | None:
     reference = outcome.planned.recording.reference
     if reference is None or outcome.status == "skipped":
         return None
-    return score_text(reference, Transcribed(outcome.text, outcome.text_raw), language)
+    rules = choose_rules(reference, language)
+    return score_text(reference, Transcribed(outcome.text, outcome.text_raw), *rules)
 
 
 def error_columns(score: TextScore | None) -> dict[str, Any]:

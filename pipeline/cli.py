@@ -24,6 +24,7 @@ COMMANDS = (
     "status",
     "compare",
     "metrics",
+    "evaluate",
     "query",
     "export",
     "convert",

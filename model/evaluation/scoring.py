@@ -18,6 +18,10 @@ class Transcribed:
     final: str  # after inverse text normalization: "$25"
     raw: str  # as the model said it: "twenty five dollars"
 
+    def in_form(self, form: str) -> str:
+        """The text in one form."""
+        return self.raw if form == "raw" else self.final
+
 
 @dataclass(frozen=True)
 class TextScore:
@@ -28,33 +32,26 @@ class TextScore:
     errors: TextErrors
 
 
-def score_text(
-    reference: str, transcribed: Transcribed, language: str | None = None, normalizer: str | None = None, form: str = ""
-) -> TextScore:
+def score_text(reference: str, transcribed: Transcribed, normalizer: str, form: str) -> TextScore:
     """Compare a transcript with its reference.
 
     Args:
         reference: the true text, as it is.
         transcribed: what was written; failed and empty transcripts are empty texts, so all deletions.
-        language: chooses the normaliser; None: Chinese characters in the reference do.
-        normalizer: the name of one, whatever the language.
-        form: "final" or "raw"; "": the one that fits the reference, see `fitting_form`.
+        normalizer: name and version of one.
+        form: "final" or "raw".
     """
-    name = normalizer or normalizer_for(language or _guess_language(reference))
-    chosen = form or fitting_form(reference)
-    hypothesis = transcribed.raw if chosen == "raw" else transcribed.final
-    rule = NORMALIZERS[name]
-    return TextScore(name, chosen, text_errors(rule(reference), rule(hypothesis)))
+    rule = NORMALIZERS[normalizer]
+    return TextScore(normalizer, form, text_errors(rule(reference), rule(transcribed.in_form(form))))
 
 
-def fitting_form(reference: str) -> str:
-    """Which form of a transcript a reference is written in: one without digits is verbatim, so "raw".
+def choose_rules(reference: str, language: str | None, normalizer: str = "", form: str = "") -> tuple[str, str]:
+    """The normaliser and the form of the text that fit a reference, where they are not given.
 
-    >>> fitting_form("that is $25"), fitting_form("that is twenty five dollars")
-    ('final', 'raw')
+    A reference without digits is verbatim, so it is compared with what the model said, before numbers became digits.
+
+    >>> choose_rules("that is $25", "en"), choose_rules("that is twenty five dollars", "en")
+    (('english-1', 'final'), ('english-1', 'raw'))
     """
-    return "final" if _DIGIT.search(reference) else "raw"
-
-
-def _guess_language(reference: str) -> str | None:
-    return "zh" if _CJK.search(reference) else None
+    guessed = language or ("zh" if _CJK.search(reference) else None)
+    return normalizer or normalizer_for(guessed), form or ("final" if _DIGIT.search(reference) else "raw")

@@ -1,0 +1,152 @@
+"""References as people keep them: manifests, tables with turns and word times, STM files."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec
+
+from funasr_beam.model.errors import UsageError
+from funasr_beam.model.manifest import SUFFIXES, numbered_rows
+from funasr_beam.model.records import Seconds
+
+_URI_KEYS = ("uri", "audio_filepath", "path", "recording_id")
+_TEXT_KEYS = ("reference", "text", "transcript")
+_MOST_PROBLEMS = 20
+_STM_IGNORED = "ignore_time_segment_in_scoring"
+
+
+@dataclass(frozen=True)
+class TimedToken:
+    """A word of a reference with its true times."""
+
+    word: str
+    start_s: Seconds
+    end_s: Seconds
+
+
+@dataclass(frozen=True)
+class ReferenceTurn:
+    """Some text that was really said in a recording, the whole of it or one turn."""
+
+    id: str | None  # of the recording; its place where there is none
+    uri: str | None
+    text: str
+    channel: int | None = None  # None: in any
+    start_s: Seconds | None = None
+    words: tuple[TimedToken, ...] = ()
+
+
+def read_references(uri: str) -> Iterator[ReferenceTurn]:
+    """The turns of a file of references.
+
+    CSV, TSV, JSON Lines and Parquet: a row a recording, with `uri` (or `audio_filepath`, `path`) or `id`, and
+    `reference` (or `text`), or with `turns`: a list of objects with `text`, `channel`, `start_s`, and `words`: objects with
+    `word`, `start_s` and `end_s`. STM: a line a turn.
+
+    Raises:
+        UsageError: the file cannot be read, or rows lack what they need; names them.
+    """
+    if uri.lower().endswith(".stm"):
+        yield from _stm_turns(uri)
+        return
+    if not uri.lower().endswith(SUFFIXES):
+        raise UsageError(
+            f"the references {uri} cannot be read:", [f"known are files ending in .stm {' '.join(SUFFIXES)}"]
+        )
+    problems: list[str] = []
+    for number, values in numbered_rows(uri, problems):
+        try:
+            yield from _row_turns(values)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            problems.append(f"row {number}: {_explain(error)}")
+    _raise(uri, problems)
+
+
+def _row_turns(values: Mapping[str, Any]) -> Iterator[ReferenceTurn]:
+    identity, uri, text = _first(values, ("id",)), _first(values, _URI_KEYS), _first(values, _TEXT_KEYS)
+    if identity is None and uri is None:
+        raise ValueError(f"has neither id nor uri; known columns: id, {', '.join((*_URI_KEYS, *_TEXT_KEYS))}, turns")
+    turns = values.get("turns")
+    if turns is None and not any(key in values for key in _TEXT_KEYS):
+        raise ValueError(f"has no text; known columns: {', '.join(_TEXT_KEYS)}, turns")
+    if turns is None:
+        yield ReferenceTurn(identity, uri, text or "", words=_words(values.get("words")))
+        return
+    for turn in turns:
+        words = _words(turn.get("words"))
+        start_s = turn.get("start_s", words[0].start_s if words else None)
+        channel = turn.get("channel")
+        yield ReferenceTurn(
+            identity,
+            uri,
+            str(turn["text"]),
+            None if channel is None else int(channel),
+            None if start_s is None else float(start_s),
+            words,
+        )
+
+
+def _words(found: Sequence[Mapping[str, Any]] | None) -> tuple[TimedToken, ...]:
+    return tuple(
+        TimedToken(
+            str(word["word"]),
+            float(word["start_s"] if "start_s" in word else word["start"]),
+            float(word["end_s"] if "end_s" in word else word["end"]),
+        )
+        for word in found or ()
+    )
+
+
+def _stm_turns(uri: str) -> Iterator[ReferenceTurn]:
+    """Lines of `file channel speaker begin end [<label>] text`.
+
+    Source: the STM format of NIST's sclite.
+    """
+    problems: list[str] = []
+    try:
+        with fsspec.open(uri, "rt", encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip() or line.startswith(";;"):
+                    continue
+                turn = _stm_turn(line)
+                if turn is None:
+                    problems.append(f"line {number}: is not `file channel speaker begin end text`")
+                elif turn.text.casefold() != _STM_IGNORED:
+                    yield turn
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the references {uri} cannot be read:", [str(error)]) from error
+    _raise(uri, problems)
+
+
+def _stm_turn(line: str) -> ReferenceTurn | None:
+    fields = line.split(maxsplit=5)
+    if len(fields) < 5:
+        return None
+    name, channel, _, begin, _, text = [*fields, ""][:6]
+    if text.startswith("<"):
+        text = text.partition(">")[2]
+    try:
+        return ReferenceTurn(name, None, text.strip(), _stm_channel(channel), float(begin))
+    except ValueError:
+        return None
+
+
+def _stm_channel(name: str) -> int | None:
+    """Channels are 1 and 2, or A and B."""
+    if name.isdigit():
+        return max(int(name) - 1, 0)
+    return ord(name) - ord("A") if name in ("A", "B") else None
+
+
+def _first(values: Mapping[str, Any], keys: Sequence[str]) -> str | None:
+    return next((str(values[key]).strip() for key in keys if str(values.get(key) or "").strip()), None)
+
+
+def _explain(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+
+
+def _raise(uri: str, problems: list[str]) -> None:
+    if problems:
+        raise UsageError(f"{len(problems)} problem(s) in the references {uri}:", problems[:_MOST_PROBLEMS])
