@@ -41,8 +41,8 @@ def read_references(uri: str) -> Iterator[ReferenceTurn]:
     """The turns of a file of references.
 
     CSV, TSV, JSON Lines and Parquet: a row a recording, with `uri` (or `audio_filepath`, `path`) or `id`, and
-    `reference` (or `text`), or with `turns`: a list of objects with `text`, `channel`, `start_s`, and `words`: objects with
-    `word`, `start_s` and `end_s`. STM: a line a turn.
+    `reference` (or `text`). Instead of the text there may be `turns`: objects with `text`, `channel`, `start_s` and
+    `words`, these with `word`, `start_s` and `end_s`. STM: a line a turn.
 
     Raises:
         UsageError: the file cannot be read, or rows lack what they need; names them.
