@@ -51,6 +51,7 @@ setup(
         "duckdb>=2,<3",
         "fsspec>=2026.1",
         "numpy>=2,<3",
+        "py3langid>=0.4,<0.5",
         "pyarrow>=18",
         "pydantic>=2.11,<3",
         "pydub>=0.25.1,<0.26",

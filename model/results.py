@@ -31,6 +31,8 @@ class SegmentResult:
     bandwidth_hz: float | None = None
     speech_probability: float | None = None
     alignment_score: float | None = None
+    language_source: str | None = None  # "told", "model", "detected" or "undetermined"
+    language_score: float | None = None  # of the detector, 0 to 1
     attempt: int = 1  # how often it was recognised until its text was settled
 
 

@@ -8,6 +8,7 @@ from itertools import islice
 from funasr_beam.model.batching import BatchLimits, recognize_all
 from funasr_beam.model.borders import settle_border
 from funasr_beam.model.guards import Evidence, Symptom, examine, tonality
+from funasr_beam.model.language_id import SpokenLanguage
 from funasr_beam.model.recognizers.base import Recognizer, Utterance
 from funasr_beam.model.records import SAMPLE_RATE, Failure, Hypothesis, RecognitionOptions, Seconds, Word
 from funasr_beam.model.text import join_texts
@@ -54,6 +55,7 @@ class Recognized:
     outcome: Hypothesis | Failure
     flags: tuple[str, ...] = ()
     attempts: int = 1
+    language: SpokenLanguage = SpokenLanguage()
 
 
 @dataclass(frozen=True, eq=False)

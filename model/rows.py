@@ -90,6 +90,8 @@ def segment_rows(outcome: Outcome, provenance: Provenance) -> Iterator[Row]:
             "text": None if segment.failure else segment.text,
             "text_raw": None if segment.failure else segment.text_raw,
             "language": segment.language,
+            "language_source": segment.language_source,
+            "language_score": _score(segment.language_score),
             "avg_logprob": _score(segment.avg_logprob),
             "confidence": _score(segment.confidence),
             "finish_reason": segment.finish_reason or None,

@@ -38,7 +38,7 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("duration", pa.float64(), "Audio that was decoded."),
         ("duration_header", pa.float64(), "Duration as the container declares it."),
         ("speech_duration", pa.float64(), "Raw speech, summed over the channels."),
-        ("language", pa.string(), "Language as told."),
+        ("language", pa.string(), "The language of most of it, by time; see segments."),
         (
             "text",
             pa.string(),
@@ -87,7 +87,13 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("end", pa.float64(), "End of the segment."),
         ("text", pa.string(), "The final text; null where recognition failed."),
         ("text_raw", pa.string(), "The text as the model said it."),
-        ("language", pa.string(), "Language as told."),
+        ("language", pa.string(), "Language as told, as the model named it, or as the text looks."),
+        (
+            "language_source",
+            pa.string(),
+            "Who named the language: told, model, detected; undetermined: too little text to tell; null: no text.",
+        ),
+        ("language_score", pa.float64(), "How sure the detector is, 0 to 1; under 0.6 it names no language."),
         ("speaker", pa.string(), "Not filled yet."),
         ("avg_logprob", pa.float64(), "Mean log-probability of the tokens."),
         ("confidence", pa.float64(), "exp(avg_logprob), 0 to 1."),

@@ -14,6 +14,7 @@ from funasr_beam.model.batching import BatchLimits, make_batches, padding_waste
 from funasr_beam.model.checkpoint import AudioTokens
 from funasr_beam.model.front_end import SpanAudio, UnitAudio
 from funasr_beam.model.itn import FinalWord, InverseTextNormalizer
+from funasr_beam.model.language_id import LanguageDetector, SpokenLanguage
 from funasr_beam.model.recognizers.base import Recognizer, RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.families import load_recognizer
 from funasr_beam.model.records import Failure, Hypothesis, Seconds, Segment, Word
@@ -21,6 +22,7 @@ from funasr_beam.model.results import SegmentResult, SpanResult, StageSeconds, U
 from funasr_beam.model.retries import ROUNDS, Listened, Recognized, recognize_guarded
 
 Itn = Literal["rules", "model", "none"]
+_SURE_OF_LANGUAGE = 0.9
 _OTHER_SCRIPTS = frozenset({"zh", "yue", "ja", "ko", "th", "ar", "hi", "bg", "el"})
 
 
@@ -65,6 +67,7 @@ class UnitTranscriber:
         self._rounds = ROUNDS if config.retry else 0
         self._itn = config.itn
         self._normalizer = InverseTextNormalizer(latin_default(recognizer.describe().languages))
+        self._languages = LanguageDetector(recognizer.describe().languages)
         self._aligner = WordAligner(config.alignment, self._limits)
         self._aligner.load_all()
 
@@ -72,7 +75,8 @@ class UnitTranscriber:
         """The result of every span, in order; what cannot be recognised is a failure of its segment alone."""
         listened = [self._listen(span, segment) for span in unit.spans for segment in span.segments]
         began = time.perf_counter()
-        recognized = recognize_guarded(self._recognizer, listened, self._limits, self._rounds)
+        heard = recognize_guarded(self._recognizer, listened, self._limits, self._rounds)
+        recognized = [self._name_language(item, said) for item, said in zip(listened, heard, strict=True)]
         outcomes = iter(self._align(listened, recognized))
         recognize_s = time.perf_counter() - began
         speech_s = sum(item.utterance.duration_s for item in listened)
@@ -97,6 +101,14 @@ class UnitTranscriber:
         ]
         return Listened(utterance, tuple(speech), segment.speech_probability)
 
+    def _name_language(self, listened: Listened, said: Recognized) -> Recognized:
+        """The same with its language, by which its aligner is chosen as well."""
+        told = listened.utterance.options.language
+        if isinstance(said.outcome, Failure):
+            return replace(said, language=SpokenLanguage(told, "told" if told else None))
+        language = self._languages.name(said.outcome, told)
+        return replace(said, outcome=replace(said.outcome, language=language.code), language=language)
+
     def _align(self, listened: Sequence[Listened], recognized: Sequence[Recognized]) -> list[Recognized]:
         """The same with the word times of the aligner that suits each."""
         texts = [
@@ -118,8 +130,7 @@ class UnitTranscriber:
     def _finish_span(self, audio: SpanAudio, recognized: Sequence[Recognized]) -> SpanResult:
         began = time.perf_counter()
         segments = tuple(
-            self._finish_segment(segment, item, audio.span.recording.options.language)
-            for segment, item in zip(audio.segments, recognized, strict=True)
+            self._finish_segment(segment, item) for segment, item in zip(audio.segments, recognized, strict=True)
         )
         text_s = time.perf_counter() - began
         return SpanResult(
@@ -137,14 +148,16 @@ class UnitTranscriber:
             seconds=audio.seconds + StageSeconds(text_s=text_s),
         )
 
-    def _finish_segment(self, segment: Segment, recognized: Recognized, language: str | None) -> SegmentResult:
-        outcome = recognized.outcome
+    def _finish_segment(self, segment: Segment, recognized: Recognized) -> SegmentResult:
+        outcome, language = recognized.outcome, recognized.language
         empty = SegmentResult(
             segment.channel,
             segment.index,
             segment.start_s,
             segment.end_s,
-            language=language,
+            language=language.code,
+            language_source=language.source,
+            language_score=language.score,
             snr_db=segment.snr_db,
             clipping=segment.clipping,
             bandwidth_hz=segment.bandwidth_hz,
@@ -154,7 +167,9 @@ class UnitTranscriber:
         )
         if isinstance(outcome, Failure):
             return replace(empty, failure=outcome)
-        text, words = self._normalize(outcome, segment, language)
+        # Otherwise ITN goes by the script: rules of a wrong language do more harm than none.
+        is_sure = language.score is None or language.score >= _SURE_OF_LANGUAGE
+        text, words = self._normalize(outcome, segment, language.code if is_sure else None)
         logprobs = [token.logprob for token in outcome.tokens]
         average = sum(logprobs) / len(logprobs) if logprobs else None
         return replace(
