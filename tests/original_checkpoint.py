@@ -1,22 +1,26 @@
 """Original Fun-ASR-Nano folders with random weights: model.pt, config.yaml, tokenizer, SenseVoice's tokens."""
 
 import base64
+import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 import yaml
-from transformers import Qwen3Config
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast, Qwen3Config
 
 from funasr_beam.model.conversion.architecture import AdaptorSizes, Architecture, EncoderSizes, LlmSizes
 from funasr_beam.model.conversion.tensors import OUTPUT_LAYER, original_shapes
-from tests.tiny_checkpoint import build_tokenizer
+from tests.tiny_checkpoint import CONTROL_TOKENS, END, PAD, build_tokenizer
 
 WORDS = ["hello", "world", "the", "quick", "brown", "fox", "jumps", "over", "lazy", "dog", "we", "open", "at", "nine"]
 HAN = "开放时间早上九点至下午五点我们你好今天是一二三四六七八十百"
 JOINED_HAN = ["我们", "你好"]
 """Tokens of two characters, as SenseVoice may have them."""
+FIRST_CONTROL_ID = 151_643
+"""Of <|endoftext|> in Qwen3's tokenizer."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,59 @@ def write_original(folder: Path, recipe: Recipe | None = None) -> Path:
     tokenizer.save_pretrained(folder / "Qwen3-0.6B")
     ranks = write_tiktoken(folder / "multilingual.tiktoken")
     architecture = tiny_architecture(len(tokenizer), ranks + 40, recipe.layers)
-    llm = Qwen3Config(**asdict(architecture.llm), max_position_embeddings=4096, tie_word_embeddings=True)
-    llm.save_pretrained(folder / "Qwen3-0.6B")
+    describe_llm(architecture, tokenizer).save_pretrained(folder / "Qwen3-0.6B")
     (folder / "config.yaml").write_text(yaml.safe_dump(describe(architecture)), encoding="utf-8")
-    tensors = random_tensors(architecture, recipe)
-    torch.save({"state_dict": tensors}, folder / "model.pt")
+    torch.save({"state_dict": random_tensors(architecture, recipe)}, folder / "model.pt")
     return folder
+
+
+def write_full_size(folder: Path, recipe: Recipe | None = None) -> Path:
+    """Write an original checkpoint of the published names, shapes and numbers' types: 2.0 GB, or 2.1 with the head."""
+    recipe = recipe or Recipe()
+    folder.mkdir(parents=True, exist_ok=True)
+    architecture = Architecture()
+    tokenizer = full_size_tokenizer()
+    tokenizer.save_pretrained(folder / "Qwen3-0.6B")
+    write_tiktoken(folder / "multilingual.tiktoken")
+    describe_llm(architecture, tokenizer).save_pretrained(folder / "Qwen3-0.6B")
+    (folder / "config.yaml").write_text(yaml.safe_dump(describe(architecture)), encoding="utf-8")
+    torch.save({"state_dict": random_tensors(architecture, recipe)}, folder / "model.pt")
+    return folder
+
+
+def full_size_tokenizer() -> PreTrainedTokenizerFast:
+    """A small BPE in which every id of Qwen3's tokenizer means something, with the control tokens at Qwen3's ids."""
+    small = build_tokenizer(640).backend_tokenizer.to_str()
+    state = json.loads(small)
+    words = {token: rank for token, rank in state["model"]["vocab"].items() if token not in CONTROL_TOKENS}
+    vocabulary = {token: rank for rank, token in enumerate(sorted(words, key=words.get))}
+    vocabulary |= {f"\u0120w{rank}": rank for rank in range(len(vocabulary), FIRST_CONTROL_ID)}
+    state["model"]["vocab"] = vocabulary
+    state["added_tokens"] = []
+    backend = Tokenizer.from_str(json.dumps(state))
+    backend.add_special_tokens(CONTROL_TOKENS)  # <|endoftext|> is 151643, as it is there
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        pad_token=PAD,
+        eos_token=END,
+        additional_special_tokens=CONTROL_TOKENS[1:],
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def describe_llm(architecture: Architecture, tokenizer: PreTrainedTokenizerFast) -> Qwen3Config:
+    """The LLM's config.json."""
+    end, pad = tokenizer.convert_tokens_to_ids(END), tokenizer.convert_tokens_to_ids(PAD)
+    return Qwen3Config(
+        **asdict(architecture.llm),
+        max_position_embeddings=40_960,
+        rope_parameters={"rope_type": "default", "rope_theta": 1_000_000.0},
+        tie_word_embeddings=True,
+        eos_token_id=[end, pad],
+        pad_token_id=end,  # a pad of 0 is none to upstream
+        bos_token_id=None,
+    )
 
 
 def tiny_architecture(vocabulary: int, ctc_classes: int, layers: tuple[int, int] = (2, 1)) -> Architecture:

@@ -222,6 +222,7 @@ def _declaration(read: _Read, conversion: Conversion, known: KnownModel | None) 
         "family": "fun-asr-nano",
         "audio_tokens": conversion.audio_tokens,
         "longest_segment_s": _LONGEST_SEGMENT_S,
+        "sample_scale": 1.0,
         "prompt": asdict(read_prompt_facts(read.files.config)),
         "converted_from": {
             "file": conversion.source.name,

@@ -30,7 +30,6 @@ MAX_PROMPT_TOKENS = 4_096
 
 _SAMPLES_PER_FRAME = 960
 _SMALL_MODEL_PARAMETERS = 50_000_000
-_INT16_SCALE = 32_768.0
 _CONTROL_TOKEN = re.compile(r"<\|[^|<>]*\|>")
 _END_TOKENS = ("<|im_end|>", "<|endoftext|>")
 
@@ -134,7 +133,7 @@ class FunAsrNanoRecognizer:
 
     def _extract_features(self, utterances: Sequence[Utterance]) -> Any:
         """`input_features` (utterances, frames, 560) float32 and `input_features_mask`, one frame per 60 ms."""
-        waveforms = [utterance.samples.astype(np.float32) / _INT16_SCALE for utterance in utterances]
+        waveforms = [utterance.samples.astype(np.float32) / self._info.sample_scale for utterance in utterances]
         return self._extractor(waveforms, sampling_rate=SAMPLE_RATE, padding=True, return_tensors="pt")
 
     def _hear(self, utterances: Sequence[Utterance], features: Any) -> _Heard:

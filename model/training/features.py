@@ -18,6 +18,7 @@ from funasr_beam.model.training.errors import TrainingError
 from funasr_beam.model.training.manifest import Utterance
 
 SAMPLE_RATE = 16_000
+SAMPLE_SCALE = 32_768.0
 FEATURE_SIZE = 560
 FEATURES_NAME, INDEX_NAME = "features.f16", "features.json"
 
@@ -76,7 +77,7 @@ def read_samples(utterance: Utterance) -> NDArray[np.float32]:
             raise TrainingError(f"{utterance.audio}: training reads 16-bit mono WAV at {SAMPLE_RATE} Hz")
         audio.setpos(round(utterance.offset_s * SAMPLE_RATE))
         data = audio.readframes(round(utterance.duration_s * SAMPLE_RATE))
-    return np.frombuffer(data, dtype="<i2").astype(np.float32) / np.float32(32768)
+    return np.frombuffer(data, dtype="<i2").astype(np.float32) / np.float32(SAMPLE_SCALE)
 
 
 def _from_json(item: dict[str, object]) -> Utterance:

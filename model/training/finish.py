@@ -10,6 +10,7 @@ import numpy as np
 from funasr_beam.model.training.config import TrainingConfig
 from funasr_beam.model.training.data import WordEncoder
 from funasr_beam.model.training.export import export
+from funasr_beam.model.training.features import SAMPLE_SCALE
 from funasr_beam.model.training.labels import CENTRE_S, FRAME_S
 from funasr_beam.model.training.parts import Parts
 from funasr_beam.model.training.word_errors import time_errors
@@ -46,6 +47,7 @@ def finish(config: TrainingConfig, parts: Parts, folder: Path, speech: str) -> N
         "name": config.name,
         "family": "fun-asr-nano",
         "audio_tokens": "all",
+        "sample_scale": SAMPLE_SCALE,
         "longest_segment_s": config.longest_segment_s,
         "languages": languages,
         "version": __version__,

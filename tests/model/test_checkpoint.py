@@ -81,7 +81,14 @@ def test_the_config_says_whether_all_audio_tokens_were_trained(folder):
 
 
 @pytest.mark.parametrize(
-    "declared", [{"longest_segment_s": "30"}, {"longest_segment_s": 0}, {"audio_tokens": "some"}, {"languages": ["xx"]}]
+    "declared",
+    [
+        {"longest_segment_s": "30"},
+        {"longest_segment_s": 0},
+        {"audio_tokens": "some"},
+        {"sample_scale": 0},
+        {"languages": ["xx"]},
+    ],
 )
 def test_a_declaration_that_makes_no_sense_is_refused(folder, declared):
     (folder / "funasr_beam.json").write_text(json.dumps(declared))
