@@ -41,7 +41,7 @@ class SpanAudio:
     """The segments of one span, ready to be recognised, or the reason why there are none."""
 
     span: Span
-    media: MediaInfo
+    media: MediaInfo | None
     start_s: Seconds
     end_s: Seconds
     segments: tuple[Segment, ...] = ()
@@ -93,9 +93,12 @@ class FrontEnd:
         wanted = TimeRange(
             max(first.start_s - window_s, 0.0), last.end_s + window_s if last.end_s is not None else None
         )
+        source = MediaSource(first.recording.uri, first.recording.access_uri)
         began = time.perf_counter()
         try:
-            decoded = self._decoder.decode_range(MediaSource(first.recording.uri, first.recording.access_uri), wanted)
+            if first.media is None:
+                stretch = [replace(span, media=self._decoder.probe(source)) for span in stretch]
+            decoded = self._decoder.decode_range(source, wanted)
         except RecordingError as error:
             yield from (_failed(span, error) for span in stretch)
             return
@@ -133,7 +136,7 @@ class FrontEnd:
             segments += cut
         return SpanAudio(
             span,
-            replace(decoded.summary.media, duration_s=span.media.duration_s),
+            replace(decoded.summary.media, duration_s=span.media.duration_s if span.media else None),
             start_s,
             end_s,
             tuple(segments),

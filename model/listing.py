@@ -1,7 +1,7 @@
 """From what the user named (folders, files, globs, URIs, manifests) to recordings with identity and fingerprint."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,6 +88,7 @@ class Listed:
     recording: Recording
     failure: Failure | None = None
     skipped: bool = False
+    tries_before: int = 0  # of these bytes, as earlier runs say
 
 
 class InputNotFoundError(Exception):
@@ -95,7 +96,7 @@ class InputNotFoundError(Exception):
 
 
 def list_inputs(inputs: Sequence[str], defaults: RecognitionOptions, output: str) -> Iterator[Listed]:
-    """Every input once, in a stable order: as the user named them, by path within a folder.
+    """Every input once, as it is found, in a stable order: as the user named them, by path within a folder.
 
     Args:
         inputs: folders, files, globs, URIs and manifests.
@@ -108,12 +109,40 @@ def list_inputs(inputs: Sequence[str], defaults: RecognitionOptions, output: str
     """
     output_fs, output_root = locate(output)
     hidden = public_uri(output_fs.unstrip_protocol(output_root.rstrip("/"))) + "/"
-    seen: set[str] = set()
+    found = (listed for text in inputs for listed in _list_one(text, defaults))
+    for listed in found if _names_each_once(inputs) else _first_of_each(found):
+        if not listed.recording.uri.startswith(hidden):
+            yield listed
+
+
+def check_exist(inputs: Sequence[str]) -> None:
+    """Look whether there is something behind every input, as far as that is quick.
+
+    Raises:
+        InputNotFoundError: there is not.
+    """
     for text in inputs:
-        for listed in _list_one(text, defaults):
-            if listed.recording.id not in seen and not listed.recording.uri.startswith(hidden):
-                seen.add(listed.recording.id)
-                yield listed
+        fs, path = _located(text)
+        if not is_glob(path) and not is_manifest(path) and not fs.exists(path):
+            raise InputNotFoundError(f"{text}: there is no such file or folder")
+
+
+def _names_each_once(inputs: Sequence[str]) -> bool:
+    """Whether no recording can be met twice, so that none need be remembered."""
+    return len(inputs) == 1 and not is_manifest(inputs[0])
+
+
+def _first_of_each(found: Iterable[Listed]) -> Iterator[Listed]:
+    """Each recording once; an id that was given to another file before is a failure of the later one."""
+    places: dict[str, int] = {}
+    for listed in found:
+        place = hash(listed.recording.uri)
+        if listed.recording.id not in places:
+            places[listed.recording.id] = place
+            yield listed
+        elif places[listed.recording.id] != place:
+            message = f"the id {listed.recording.id} belongs to another file of this run"
+            yield replace(listed, failure=Failure("plan", Cause.BAD_OPTIONS, message))
 
 
 def recording_id(uri: str, fingerprint: str) -> str:
@@ -122,10 +151,7 @@ def recording_id(uri: str, fingerprint: str) -> str:
 
 
 def _list_one(text: str, defaults: RecognitionOptions) -> Iterator[Listed]:
-    try:
-        fs, path = locate(text)
-    except (ValueError, ImportError) as error:
-        raise InputNotFoundError(f"{text}: {error}") from error
+    fs, path = _located(text)
     if is_glob(path) and not fs.exists(path):
         yield from _list_glob(fs, path, text, defaults)
     elif is_manifest(path):
@@ -137,6 +163,13 @@ def _list_one(text: str, defaults: RecognitionOptions) -> Iterator[Listed]:
         yield Listed(_recording(fs, path, fs.info(path), defaults))
     else:
         raise InputNotFoundError(f"{text}: there is no such file or folder")
+
+
+def _located(text: str) -> tuple[Any, str]:
+    try:
+        return locate(text)
+    except (ValueError, ImportError) as error:
+        raise InputNotFoundError(f"{text}: {error}") from error
 
 
 def _list_glob(fs: Any, pattern: str, text: str, defaults: RecognitionOptions) -> Iterator[Listed]:

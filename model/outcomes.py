@@ -99,7 +99,7 @@ def _notes(spans: Sequence[SpanResult]) -> list[Failure]:
     """Damage by kind. How often it was met depends on how spans were packed into units, so that is not told."""
     causes = sorted({note.cause for span in spans for note in span.notes}, key=list(Cause).index)
     decoded_s = max((span.end_s for span in spans), default=0.0)
-    declared_s = spans[0].media.duration_s
+    declared_s = spans[0].media.duration_s if spans and spans[0].media else None
     of = f" of {declared_s:.1f} s declared" if declared_s is not None else ""
     return [Failure("decode", cause, f"{cause.sentence} {decoded_s:.1f} s decoded{of}.") for cause in causes]
 

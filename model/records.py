@@ -55,7 +55,7 @@ class Span:
 
     id: str  # hash of uri, fingerprint, borders and configuration: the key of all resuming
     recording: Recording
-    media: MediaInfo
+    media: MediaInfo | None  # None: not probed, the worker asks
     index: int
     start_s: Seconds
     end_s: Seconds | None  # None: to the end, wherever that is

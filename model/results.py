@@ -63,7 +63,7 @@ class SpanResult:
     index: int
     start_s: Seconds
     end_s: Seconds
-    media: MediaInfo
+    media: MediaInfo | None  # None: the file could not even be probed
     segments: tuple[SegmentResult, ...] = ()
     speech: tuple[SpeechInterval, ...] = ()
     layout: ChannelEvidence | None = None

@@ -46,7 +46,7 @@ def recording_row(outcome: Outcome, provenance: Provenance) -> Row:
         "status": outcome.status,
         "error_code": outcome.failure.cause.value if outcome.failure else None,
         "error_detail": outcome.failure.message if outcome.failure else None,
-        "attempts": max((span.attempt for span in outcome.spans), default=1),
+        "attempts": outcome.planned.tries_before + max((span.attempt for span in outcome.spans), default=1),
         "container": media.container if media else None,
         "codec": media.codec if media else None,
         "sample_rate": media.sample_rate if media else None,

@@ -22,6 +22,8 @@ EXIT_INTERRUPTED = 130
 COMMANDS = (
     "transcribe",
     "status",
+    "runs",
+    "compact",
     "compare",
     "metrics",
     "evaluate",

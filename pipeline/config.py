@@ -33,6 +33,10 @@ Address = Annotated[str, Field(pattern=r"^[^\s/:]+:\d{1,5}$")]
 """HOST:PORT."""
 
 
+Retry = Literal["passing", "failed", "partial", "all"]
+"""Which finished recordings are tried again."""
+
+
 class Section(BaseModel):
     """A frozen group of settings that knows no other keys than its own."""
 
@@ -48,6 +52,12 @@ class PlanConfig(Section):
         description="Audio seconds (each channel counts) of one unit of work; small runs use less.",
     )
     span_s: float = Field(600.0, ge=1, description="Longest span of one recording; longer recordings become several.")
+    probe_above_kb: int = Field(
+        512, ge=0, description="Larger files are asked for their length in the plan; smaller ones by their worker."
+    )
+    probes: int = Field(
+        0, ge=0, description="Files asked at once in the plan; 0: one for each core, and 16 on a remote storage."
+    )
     border_window_s: float = Field(
         5.0, ge=0.1, description="Where a long recording is cut: the quietest place at most this far from the border."
     )
@@ -180,7 +190,13 @@ class Config(Section):
     model: str = Field(
         "fun-asr-nano", min_length=1, description="fun-asr-nano, fun-asr-mlt-nano, demo, hub id, folder."
     )
+    retry: Retry = Field(
+        "passing",
+        description="What is tried again: failures that may pass by themselves, every failed recording, partial ones, "
+        "too, or both (all).",
+    )
     max_failed: Share = Field(0.05, description="Largest share of failed recordings for exit code 0.")
+    part_mb: int = Field(512, ge=1, description="A table of a run becomes several files above this size (MiB).")
     plan: PlanConfig = PlanConfig()
     decode: DecodeConfig = DecodeConfig()
     segmentation: SegmentationSection = SegmentationSection()
@@ -236,6 +252,7 @@ def text_hash(config: Config, segmentation: SegmentationConfig, model: str, vers
     """A hash over all that can change a transcript, and nothing else: the key under which work is resumed."""
     settings = {
         "span_s": config.plan.span_s,
+        "probe_above_kb": config.plan.probe_above_kb,  # decides what is one span
         "border_window_s": config.plan.border_window_s,
         "segmentation": asdict(segmentation),
         "itn": config.recognition.itn,

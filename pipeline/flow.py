@@ -1,6 +1,5 @@
 """The transcribe stage as a Beam graph: from planned units to committed ones, in one fused stage."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import apache_beam as beam
@@ -10,8 +9,10 @@ from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.front_end import FrontEndConfig
 from funasr_beam.model.records import Unit
 from funasr_beam.model.transcripts import TranscriberConfig
+from funasr_beam.pipeline.plan import Plan
 from funasr_beam.transforms.commit_units import CommitUnits
 from funasr_beam.transforms.decode_and_segment import DecodeAndSegment
+from funasr_beam.transforms.planned_units import PlannedUnits
 from funasr_beam.transforms.transcribe import Transcribe
 
 
@@ -32,7 +33,6 @@ def transcribe_units(units: beam.PCollection[Unit], config: StageConfig) -> beam
     return results | CommitUnits(config.committed)
 
 
-def build(pipeline: beam.Pipeline, units: Sequence[Unit], config: StageConfig) -> None:
-    """The whole graph; the one shuffle carries units of a few kilobytes."""
-    planned = pipeline | "Units" >> beam.Create(units, reshuffle=False) | "Spread" >> beam.Reshuffle()
-    transcribe_units(planned, config)
+def build(pipeline: beam.Pipeline, plan: Plan, config: StageConfig) -> None:
+    """The whole graph; the one shuffle carries the places of units in the plan."""
+    transcribe_units(pipeline | PlannedUnits(plan.files.output, plan.files.unit_files(), plan.access), config)

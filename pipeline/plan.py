@@ -1,77 +1,79 @@
-"""The plan of a run: what there is, what is done already, and the units of work that are left."""
+"""The plan of a run: what there is, what is done already, and the units of work that are left; streamed to storage."""
 
+import contextlib
+import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
 
-from funasr_beam.model.assembly import SpanIndex
+from funasr_beam.model.access import AccessUris
 from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.audio.sandbox import Decoder
 from funasr_beam.model.audio.source import MediaSource
 from funasr_beam.model.errors import UsageError
 from funasr_beam.model.hotwords import read_hotwords
-from funasr_beam.model.listing import InputNotFoundError, Listed, list_inputs
+from funasr_beam.model.listing import InputNotFoundError, Listed, check_exist, list_inputs
+from funasr_beam.model.plan_files import PlanFiles, PlanTotals
 from funasr_beam.model.planning import (
     PlannedRecording,
+    PlanRules,
+    Probe,
+    channel_s,
     declared_s,
     fitting_unit_s,
     pack_units,
     plan_recordings,
-    recording_config_hash,
 )
-from funasr_beam.model.records import MediaInfo, RecognitionOptions, Recording, Seconds, Unit
+from funasr_beam.model.records import MediaInfo, RecognitionOptions, Recording, Seconds
 from funasr_beam.model.redaction import redact
-from funasr_beam.model.storage import Folder
+from funasr_beam.model.span_index import SpanIndex
+from funasr_beam.model.storage import Folder, locate
 from funasr_beam.model.storage_trouble import run_failure, storage_errors
 from funasr_beam.pipeline.config import Config
-from funasr_beam.pipeline.run_folder import FinishedRow
+from funasr_beam.pipeline.done import DoneIndex
 
-_PLAN_SCHEMA = pa.schema(
-    [
-        ("recording_id", pa.string()),
-        ("uri", pa.string()),
-        ("audio_s", pa.float64()),
-        ("error_code", pa.string()),
-        ("error_detail", pa.string()),
-        ("span_ids", pa.list_(pa.string())),
-    ]
-)
+_REMOTE_PROBES = 16
 
 
 @dataclass(frozen=True)
 class PlanSettings:
     """What decides how the work is cut."""
 
-    span_s: Seconds
+    rules: PlanRules
     unit_s: Seconds
     workers: int
-    text_hash: str
-    limits: DecodeLimits
+    probes: int  # recordings probed at once
 
 
 @dataclass(frozen=True)
 class Plan:
     """What a run will do."""
 
-    recordings: tuple[PlannedRecording, ...]
-    units: tuple[Unit, ...]
-    unchanged: int
-    done_s: Seconds = 0.0  # audio that was committed before
-    total_s: Seconds = 0.0
+    files: PlanFiles
+    totals: PlanTotals
+    access: AccessUris = field(default_factory=AccessUris)
+
+    def recordings(self) -> Iterator[PlannedRecording]:
+        """What the run works on, in the order of the listing."""
+        return self.files.recordings(self.totals.span_s)
 
 
 @dataclass
-class _Probes:
-    """A decoder process for each probing thread."""
+class Probes:
+    """A decoder process for each probing thread; call it with a recording."""
 
     limits: DecodeLimits
     decoders: list[Decoder] = field(default_factory=list)
     own: threading.local = field(default_factory=threading.local)
 
-    def probe(self, recording: Recording) -> MediaInfo:
+    def __call__(self, recording: Recording) -> MediaInfo:
+        """What the container says.
+
+        Raises:
+            funasr_beam.model.errors.RecordingError: it cannot be read.
+        """
         if not hasattr(self.own, "decoder"):
             self.own.decoder = Decoder(self.limits)
             self.decoders.append(self.own.decoder)
@@ -79,12 +81,32 @@ class _Probes:
         return media
 
     def close(self) -> None:
+        """End the processes."""
         for decoder in self.decoders:
             decoder.close()
 
 
-def list_everything(config: Config) -> list[Listed]:
-    """Every input once.
+def check_inputs(config: Config) -> None:
+    """Refuse what names nothing, before anything is done.
+
+    Raises:
+        UsageError: an input does not exist or matches nothing, or a manifest cannot be read.
+        RunError: the storage of an input cannot be reached.
+    """
+    with _listing_errors():
+        check_exist(config.input)
+
+
+def probes_at_once(config: Config) -> int:
+    """How many files the plan asks for their length at once: a store answers slowly, but many at a time."""
+    if config.plan.probes:
+        return config.plan.probes
+    is_remote = any(not isinstance(locate(text)[0], LocalFileSystem) for text in config.input)
+    return _REMOTE_PROBES if is_remote else len(os.sched_getaffinity(0))
+
+
+def list_everything(config: Config) -> Iterator[Listed]:
+    """Every input once, as it is found.
 
     Raises:
         UsageError: an input names nothing, or a manifest cannot be read.
@@ -93,8 +115,14 @@ def list_everything(config: Config) -> list[Listed]:
     told = config.recognition
     from_file = read_hotwords(told.hotwords_file) if told.hotwords_file else ()
     defaults = RecognitionOptions(told.language, tuple(dict.fromkeys((*told.hotwords, *from_file))), told.context)
+    with _listing_errors():
+        yield from list_inputs(config.input, defaults, config.output)
+
+
+@contextlib.contextmanager
+def _listing_errors() -> Iterator[None]:
     try:
-        return list(list_inputs(config.input, defaults, config.output))
+        yield
     except InputNotFoundError as error:
         raise UsageError("the input cannot be used:", [redact(str(error))]) from error
     except storage_errors() as error:
@@ -102,50 +130,62 @@ def list_everything(config: Config) -> list[Listed]:
 
 
 def make_plan(
-    listed: Sequence[Listed],
-    finished: dict[tuple[str, str], FinishedRow],
-    index: SpanIndex,
-    settings: PlanSettings,
+    listed: Iterable[Listed], done: DoneIndex, index: SpanIndex, settings: PlanSettings, files: PlanFiles, probe: Probe
 ) -> Plan:
-    """Leave out what is finished, probe the rest, and pack the spans that are not committed yet."""
-    todo = [item for item in listed if not _is_finished(item, finished, settings.text_hash)]
-    probes = _Probes(settings.limits)
-    try:
-        planned = tuple(
-            plan_recordings(todo, probes.probe, settings.span_s, settings.text_hash, threads=settings.workers)
-        )
-    finally:
-        probes.close()
-    missing = [span for recording in planned for span in recording.spans if span.id not in index]
-    unit_s = fitting_unit_s(missing, settings.unit_s, settings.workers)
-    total_s = sum(recording.audio_s for recording in planned)
-    done_s = total_s - sum(declared_s(span) for span in missing)
-    return Plan(planned, tuple(pack_units(missing, unit_s)), len(listed) - len(todo), done_s, total_s)
+    """Leave out what is finished, probe what must be, and pack the spans that are not committed yet.
+
+    Two passes, since the length of a unit depends on how much there is; neither holds the plan in memory.
+    """
+    tally, access = _Tally(), AccessUris()
+    todo = _learned(done.leave_out_done(listed, settings.rules.text_hash), access)
+    for planned in files.write_recordings(plan_recordings(todo, probe, settings.rules, settings.probes)):
+        tally.add(planned, index)
+    span_s = settings.rules.span_s
+    missing = (span for planned in files.recordings(span_s) for span in planned.spans if span.id not in index)
+    unit_s = fitting_unit_s(tally.channel_s, settings.unit_s, settings.workers)
+    units = files.write_units(pack_units(missing, unit_s))
+    totals = PlanTotals(span_s, tally.recordings, done.unchanged, tally.failed, units, tally.audio_s, tally.missing_s)
+    files.finish(totals)
+    return Plan(files, totals, access)
 
 
-def save_plan(output: Folder, run_id: str, plan: Plan) -> None:
-    """Write what `status` needs to tell what is left."""
-    rows = [
-        {
-            "recording_id": planned.recording.id,
-            "uri": planned.recording.uri,
-            "audio_s": planned.audio_s,
-            "error_code": planned.failure.cause.value if planned.failure else None,
-            "error_detail": planned.failure.message if planned.failure else None,
-            "span_ids": [span.id for span in planned.spans],
-        }
-        for planned in plan.recordings
-    ]
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, schema=_PLAN_SCHEMA), sink)
-    output.write(plan_path(run_id), sink.getvalue().to_pybytes())
+def _learned(listed: Iterable[Listed], access: AccessUris) -> Iterator[Listed]:
+    for item in listed:
+        access.learn(item.recording)
+        yield item
 
 
-def plan_path(run_id: str) -> str:
-    """Where the plan of an unfinished run is."""
-    return f"_work/plans/{run_id}.parquet"
+@dataclass
+class _Tally:
+    recordings: int = 0
+    failed: int = 0
+    audio_s: Seconds = 0.0
+    missing_s: Seconds = 0.0
+    channel_s: Seconds = 0.0  # of what is missing
+
+    def add(self, planned: PlannedRecording, index: SpanIndex) -> None:
+        self.recordings += 1
+        self.failed += planned.failure is not None and not planned.skipped
+        self.audio_s += planned.audio_s
+        missing = [span for span in planned.spans if span.id not in index]
+        self.missing_s += sum(map(declared_s, missing))
+        self.channel_s += sum(map(channel_s, missing))
 
 
-def _is_finished(item: Listed, finished: dict[tuple[str, str], FinishedRow], text_hash: str) -> bool:
-    row = finished.get((item.recording.id, recording_config_hash(item.recording, text_hash)))
-    return row is not None and row.is_final
+def plans_folder(text_hash: str) -> str:
+    """Where the plans of unfinished work under a configuration are."""
+    return f"_work/plans/{text_hash}"
+
+
+def earlier_plans(output: Folder, text_hash: str) -> list[PlanFiles]:
+    """The plans that were made for unfinished work under a configuration, oldest first."""
+    folder = plans_folder(text_hash)
+    names = [f"{folder}/{name}" for name in output.names(folder)]
+    return [PlanFiles(output, name) for name in names if output.exists(f"{name}/plan.json")]
+
+
+def next_plan(output: Folder, text_hash: str) -> PlanFiles:
+    """A place for another plan."""
+    folder = plans_folder(text_hash)
+    last = max((int(name) for name in output.names(folder) if name.isdigit()), default=0)
+    return PlanFiles(output, f"{folder}/{last + 1:06d}")

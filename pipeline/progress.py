@@ -4,7 +4,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from rich.console import Console
@@ -15,6 +15,7 @@ from funasr_beam.model.records import Seconds
 from funasr_beam.pipeline.plan import Plan
 
 _LOG_EVERY_S = 60.0
+_REST = 10  # so many times as long as a look took, until the next one
 _log = logging.getLogger("funasr_beam")
 
 
@@ -50,38 +51,40 @@ class Display(Protocol):
 
 @dataclass
 class UnitWatch:
-    """Counts what has been committed, reading each new unit's footer once."""
+    """Counts what has been committed, reading each new unit's footer once; looks less often where that takes long."""
 
     committed: CommittedUnits
     plan: Plan
     clock: Callable[[], float] = time.monotonic
-    seen: set[str] = field(default_factory=set)
     audio_s: Seconds = 0.0
-    failed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._began = self.clock()
-        self._waiting = {unit.name: {span.recording.id for span in unit.spans} for unit in self.plan.units}
-        self._open = {recording for ids in self._waiting.values() for recording in ids}
-        self.failed |= {item.recording.id for item in self.plan.recordings if item.failure and not item.skipped}
+        self._began = self._next = self.clock()
+        self._waiting = {unit.name: unit.recordings for unit in self.plan.files.unit_facts()}
+        self._open = sum(self._waiting.values())
+        self._failed: set[str] = set()
 
     def look(self) -> Snapshot:
         """Count what has come since the last look."""
-        for name in set(self.committed.names()) & set(self._waiting) - self.seen:
-            summary = self.committed.summary(name)
-            self.seen.add(name)
-            self.audio_s += summary.audio_s
-            self.failed |= set(summary.failed_recordings)
-        still_open = {recording for name, ids in self._waiting.items() if name not in self.seen for recording in ids}
-        total = len(self.plan.recordings)
+        if (now := self.clock()) >= self._next:
+            for name in self._waiting.keys() & set(self.committed.names()):
+                self._count(name)
+            self._next = self.clock() + _REST * (self.clock() - now)
+        totals = self.plan.totals
         return Snapshot(
-            total - len(still_open),
-            total,
+            totals.recordings - self._open,
+            totals.recordings,
             self.audio_s,
-            self.plan.total_s - self.plan.done_s,
-            len(self.failed),
+            totals.missing_s,
+            totals.failed + len(self._failed),
             self.clock() - self._began,
         )
+
+    def _count(self, name: str) -> None:
+        summary = self.committed.summary(name)
+        self.audio_s += summary.audio_s
+        self._failed |= set(summary.failed_recordings)
+        self._open -= self._waiting.pop(name)
 
 
 class LogDisplay:

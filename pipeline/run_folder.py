@@ -3,21 +3,26 @@
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from funasr_beam.model.errors import Cause
-from funasr_beam.model.outcomes import GOOD_STATUSES
 from funasr_beam.model.storage import Folder
 from funasr_beam.model.tables import TABLES
 
+TRANSCRIPTION = "transcribe"
+COMPACTION = "compact"
+"""The kinds of run: one that transcribed, and one that only moved rows."""
+
 _RUN_FILE = "run.json"
 _SUCCESS = "_SUCCESS"
+_STAMP = "%Y%m%dT%H%M%SZ"
 _BATCH_ROWS = 4096
+_READERS = 16
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class Run:
     started_at: str
     units: int | None = None  # None: not planned yet
     recordings: int | None = None
+    kind: str = TRANSCRIPTION
+    replaces: tuple[str, ...] = ()  # runs whose rows a compaction has taken over
 
     @property
     def folder(self) -> str:
@@ -36,38 +43,62 @@ class Run:
         return f"runs/{self.id}"
 
 
-@dataclass(frozen=True)
-class FinishedRow:
-    """What an earlier run said about a recording."""
+def clear_leftovers(output: Folder, text_hash: str) -> None:
+    """Without an unfinished run of this configuration, remove what an earlier one left in `_work`.
 
-    status: str
-    error_code: str | None
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the same bytes need no other try."""
-        return self.status in GOOD_STATUSES or self.error_code is None or not Cause(self.error_code).retryable
+    A run that was killed between its `_SUCCESS` and clearing up leaves its committed units. They must not be found by
+    the next run, which has come to try some of them again.
+    """
+    if _going_on(output, text_hash) is None:
+        output.remove(f"_work/units/{text_hash}")
+        output.remove(f"_work/plans/{text_hash}")
 
 
 def open_run(output: Folder, text_hash: str) -> Run:
-    """The unfinished run of this configuration, to go on with, or a new one.
+    """The unfinished run of this configuration, to go on with, or a new one; always the newest run by its id.
 
-    What a killed run of another configuration had published before its `_SUCCESS` is taken back.
+    What a killed run of another configuration had published before its `_SUCCESS` is taken back. An unfinished run
+    with a newer one behind it goes on under a new id: what is decided last must be newest.
     """
-    going_on = None
-    for run in list_runs(output):
-        if is_finished(output, run.id):
-            continue
-        if run.text_hash == text_hash:
-            going_on = run
-        else:
+    discard_unfinished_compactions(output)
+    run, newest = _going_on(output, text_hash), max((run.id for run in list_runs(output)), default="")
+    opened = run if run is not None and run.id == newest else new_run(output, text_hash)
+    save_run(output, opened)
+    for old in _unfinished(output):
+        if old.id != opened.id:
+            _take_back(output, old)
+            if old.text_hash == text_hash:
+                output.remove(old.folder)
+    return opened
+
+
+def discard_unfinished_compactions(output: Folder) -> None:
+    """Take back what a killed compaction had written; nothing had been deleted for it."""
+    for run in _unfinished(output):
+        if run.kind == COMPACTION:
             _take_back(output, run)
-    if going_on is not None:
-        return going_on
-    now = datetime.now(UTC)
-    run = Run(f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", text_hash, now.isoformat(timespec="seconds"))
-    save_run(output, run)
-    return run
+            output.remove(run.folder)
+
+
+def new_run(output: Folder, text_hash: str, kind: str = TRANSCRIPTION, replaces: tuple[str, ...] = ()) -> Run:
+    """A run with an id behind all others, whatever the clock says; not saved yet."""
+    runs, now = list_runs(output), datetime.now(UTC)
+    stamp = f"{now:{_STAMP}}"
+    if runs and runs[-1].id[: len(stamp)] >= stamp:
+        newest = datetime.strptime(runs[-1].id[: len(stamp)], _STAMP).replace(tzinfo=UTC)
+        stamp = f"{newest + timedelta(seconds=1):{_STAMP}}"
+    started_at = now.isoformat(timespec="seconds")
+    return Run(f"{stamp}-{secrets.token_hex(3)}", text_hash, started_at, kind=kind, replaces=replaces)
+
+
+def _going_on(output: Folder, text_hash: str) -> Run | None:
+    unfinished = [run for run in _unfinished(output) if run.text_hash == text_hash]
+    return unfinished[-1] if unfinished else None
+
+
+def _unfinished(output: Folder) -> list[Run]:
+    finished = set(finished_run_ids(output))
+    return [run for run in list_runs(output) if run.id not in finished]
 
 
 def save_run(output: Folder, run: Run) -> None:
@@ -82,11 +113,13 @@ def finish_run(output: Folder, run: Run) -> None:
 
 def list_runs(output: Folder) -> list[Run]:
     """All runs of an output, oldest first."""
-    runs = []
-    for name in output.names("runs"):
-        if output.exists(f"runs/{name}/{_RUN_FILE}"):
-            runs.append(Run(**json.loads(output.read(f"runs/{name}/{_RUN_FILE}"))))
-    return runs
+    names = [name for name in output.tree("runs") if name.endswith(f"/{_RUN_FILE}") and name.count("/") == 1]
+    with ThreadPoolExecutor(_READERS, "runs") as pool:
+        return [_run(json.loads(text)) for text in pool.map(lambda name: output.read(f"runs/{name}"), names)]
+
+
+def _run(values: dict[str, Any]) -> Run:
+    return Run(**values | {"replaces": tuple(values.get("replaces", ()))})
 
 
 def is_finished(output: Folder, run_id: str) -> bool:
@@ -98,19 +131,6 @@ def finished_runs(output: Folder) -> list[Run]:
     """The runs that have published everything, oldest first."""
     finished = set(finished_run_ids(output))
     return [run for run in list_runs(output) if run.id in finished]
-
-
-def finished_rows(output: Folder) -> dict[tuple[str, str], FinishedRow]:
-    """What finished runs said, by recording id and configuration; a good row is never hidden by a later failure."""
-    rows: dict[tuple[str, str], FinishedRow] = {}
-    columns = ["recording_id", "config_hash", "status", "error_code"]
-    for run in finished_runs(output):
-        for row in rows_of(output, "recordings", run.id, columns):
-            key, status = (row["recording_id"], row["config_hash"]), row["status"]
-            before = rows.get(key)
-            if before is None or status in GOOD_STATUSES or before.status not in GOOD_STATUSES:
-                rows[key] = FinishedRow(status, row["error_code"])
-    return rows
 
 
 def finished_run_ids(output: Folder) -> list[str]:

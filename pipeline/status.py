@@ -3,16 +3,13 @@
 from collections import Counter
 from dataclasses import dataclass
 
-import pyarrow.parquet as pq
-
-from funasr_beam.model.assembly import SpanIndex
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.errors import UsageError
 from funasr_beam.model.records import Seconds
 from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.current import current_rows
-from funasr_beam.pipeline.plan import plan_path
-from funasr_beam.pipeline.run_folder import Run, is_finished, list_runs
+from funasr_beam.pipeline.plan import earlier_plans
+from funasr_beam.pipeline.run_folder import Run, finished_run_ids, list_runs
 
 
 @dataclass(frozen=True)
@@ -66,31 +63,34 @@ def open_output(uri: str) -> Folder:
 def read_status(output: Folder) -> OutputStatus:
     """Everything that `funasr-beam status` tells."""
     rows = current_rows(output, ("error_code", "error_detail", "duration")).to_pylist()
-    runs = list_runs(output)
+    runs, finished = list_runs(output), set(finished_run_ids(output))
     troubles = tuple(
         Trouble(row["uri"], row["status"], row["error_code"] or "", row["error_detail"] or "")
         for row in rows
         if row["status"] in ("failed", "partial")
     )
     return OutputStatus(
-        runs=sum(is_finished(output, run.id) for run in runs),
+        runs=len(finished),
         statuses=dict(sorted(Counter(row["status"] for row in rows).items())),
         causes=dict(sorted(Counter(row["error_code"] for row in rows if row["error_code"]).items())),
         audio_s=sum(row["duration"] or 0.0 for row in rows),
         troubles=troubles,
-        unfinished=tuple(_unfinished(output, run) for run in runs if not is_finished(output, run.id)),
+        unfinished=tuple(_unfinished(output, run) for run in runs if run.id not in finished),
     )
 
 
 def _unfinished(output: Folder, run: Run) -> UnfinishedRun:
-    """Progress of a run from its plan and what is committed."""
-    path = plan_path(run.id)
-    if not output.exists(path):
+    """Progress of a run from its last plan and what is committed."""
+    plans = earlier_plans(output, run.text_hash)
+    if not plans:
         return UnfinishedRun(run.id, 0, 0, 0.0, 0.0)
-    with output.open(path) as file:
-        planned = pq.read_table(file, columns=["audio_s", "span_ids"]).to_pylist()
-    index = SpanIndex(CommittedUnits(output, run.text_hash))
-    done = [row for row in planned if all(span in index for span in row["span_ids"])]
+    totals = plans[-1].totals
+    done = set(CommittedUnits(output, run.text_hash).names())
+    left = [unit for unit in plans[-1].unit_facts() if unit.name not in done]
     return UnfinishedRun(
-        run.id, len(planned), len(done), sum(row["audio_s"] for row in planned), sum(row["audio_s"] for row in done)
+        run.id,
+        totals.recordings,
+        totals.recordings - sum(unit.recordings for unit in left),
+        totals.audio_s,
+        totals.audio_s - sum(unit.audio_s for unit in left),
     )

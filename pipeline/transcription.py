@@ -7,17 +7,19 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from funasr_beam.model.assembly import SpanIndex, assemble
+from funasr_beam.model.assembly import assemble
 from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.checkpoint import DEMO, CheckpointInfo, resolve
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.errors import UsageError
 from funasr_beam.model.front_end import FrontEndConfig
 from funasr_beam.model.itn import itn_version
+from funasr_beam.model.planning import PlanRules
 from funasr_beam.model.recognizers.families import describe_model
 from funasr_beam.model.redaction import redact_all
 from funasr_beam.model.rows import Provenance
 from funasr_beam.model.segmentation import SegmentationConfig
+from funasr_beam.model.span_index import SpanIndex
 from funasr_beam.model.storage import Folder
 from funasr_beam.model.transcripts import TranscriberConfig, load_transcriber
 from funasr_beam.model.vad import vad_version
@@ -25,14 +27,29 @@ from funasr_beam.model.version import __version__
 from funasr_beam.pipeline import flow
 from funasr_beam.pipeline.claim import Claim, ClaimedWatch, only_run
 from funasr_beam.pipeline.config import Config, text_hash
+from funasr_beam.pipeline.done import read_done
 from funasr_beam.pipeline.engines.base import Engine
+from funasr_beam.pipeline.guard import read_guard
+from funasr_beam.pipeline.latest_sql import write_latest_sql
 from funasr_beam.pipeline.metrics import RunFacts, write_metrics
-from funasr_beam.pipeline.plan import Plan, PlanSettings, list_everything, make_plan, plan_path, save_plan
+from funasr_beam.pipeline.plan import (
+    Plan,
+    PlanSettings,
+    Probes,
+    check_inputs,
+    earlier_plans,
+    list_everything,
+    make_plan,
+    next_plan,
+    plans_folder,
+    probes_at_once,
+)
 from funasr_beam.pipeline.progress import Display, UnitWatch
 from funasr_beam.pipeline.run_folder import (
     Run,
+    clear_leftovers,
     finish_run,
-    finished_rows,
+    finished_run_ids,
     open_run,
     save_run,
     write_json,
@@ -78,33 +95,41 @@ def transcribe(config: Config, display: Display) -> RunReport:
     began = time.monotonic()
     engine = make_engine(config.runner)
     output = Folder(config.output)
-    listed = list_everything(config)
+    check_inputs(config)
     checkpoint = describe_model(config.model)
     _check_language(config, checkpoint)
     segmentation = fit_segmentation(config, checkpoint)
     key = text_hash(config, segmentation, checkpoint.identity, tool_versions())
     with only_run(output) as claim:
-        finished = finished_rows(output)
         output.remove("_work/drafts")  # what a killed run had begun to write
-        run = open_run(output, key)
-        committed = CommittedUnits(output, key)
-        index = SpanIndex(committed)
-        limits = _limits(config)
-        display.phase(f"Planning {len(listed):,} inputs")
-        settings = PlanSettings(config.plan.span_s, config.plan.unit_s, engine.units_at_once, key, limits)
-        plan = make_plan(listed, finished, index, settings)
-        run = replace(run, units=len(plan.units), recordings=len(plan.recordings))
+        display.phase("Planning")
+        plan = _plan(config, output, key, engine)
+        run = replace(open_run(output, key), units=plan.totals.units, recordings=plan.totals.recordings)
         save_run(output, run)
-        save_plan(output, run.id, plan)
-        _transcribe_units(
-            plan, _stage(config, segmentation, limits, committed), display, _Submission(engine, job_name(run), claim)
-        )
+        committed = CommittedUnits(output, key)
+        submission = _Submission(engine, job_name(run), claim)
+        _transcribe_units(plan, _stage(config, segmentation, committed), display, submission)
         claim()
         display.phase("Assembling tables")
-        assemble(plan.recordings, SpanIndex(committed), output, _provenance(run, checkpoint))
+        index = SpanIndex(committed, earlier_plans(output, key))
+        assemble(plan.recordings(), index, output, _provenance(run, checkpoint), config.part_mb * 2**20)
         claim()
-        summary = _finish(output, run, config, RunFacts(time.monotonic() - began, plan.unchanged))
+        facts = RunFacts(time.monotonic() - began, plan.totals.unchanged, read_guard(output, run.id))
+        summary = _finish(output, run, config, facts)
     return RunReport(run.id, output, summary)
+
+
+def _plan(config: Config, output: Folder, key: str, engine: Engine) -> Plan:
+    clear_leftovers(output, key)
+    index = SpanIndex(CommittedUnits(output, key), earlier_plans(output, key))
+    rules = PlanRules(config.plan.span_s, key, config.plan.probe_above_kb * 2**10)
+    settings = PlanSettings(rules, config.plan.unit_s, engine.units_at_once, probes_at_once(config))
+    probes = Probes(_limits(config))
+    try:
+        done = read_done(output, config.retry)
+        return make_plan(list_everything(config), done, index, settings, next_plan(output, key), probes)
+    finally:
+        probes.close()
 
 
 def fit_segmentation(config: Config, checkpoint: CheckpointInfo) -> SegmentationConfig:
@@ -137,13 +162,11 @@ def _limits(config: Config) -> DecodeLimits:
     return DecodeLimits(stall_s=config.decode.stall_s, max_memory_bytes=config.decode.memory_mb * 2**20)
 
 
-def _stage(
-    config: Config, segmentation: SegmentationConfig, limits: DecodeLimits, committed: CommittedUnits
-) -> flow.StageConfig:
+def _stage(config: Config, segmentation: SegmentationConfig, committed: CommittedUnits) -> flow.StageConfig:
     told = config.recognition
     return flow.StageConfig(
         FrontEndConfig(segmentation, min(config.plan.border_window_s, config.plan.span_s / 4)),
-        limits,
+        _limits(config),
         TranscriberConfig(
             _model_for_workers(config.model),
             told.device,
@@ -164,7 +187,7 @@ def _model_for_workers(name: str) -> str:
 
 
 def _transcribe_units(plan: Plan, stage: flow.StageConfig, display: Display, to: _Submission) -> None:
-    if not plan.units:
+    if not plan.totals.units:
         return
     if to.engine.loads_model_here:
         # What keeps the model from loading is said before work has begun.
@@ -172,7 +195,7 @@ def _transcribe_units(plan: Plan, stage: flow.StageConfig, display: Display, to:
         load_transcriber(stage.transcriber)
     watch = ClaimedWatch(UnitWatch(stage.committed, plan), to.claim)
     display.phase("Transcribing")
-    run_job(to.engine, to.job, lambda pipeline: flow.build(pipeline, plan.units, stage), watch, display)
+    run_job(to.engine, to.job, lambda pipeline: flow.build(pipeline, plan, stage), watch, display)
 
 
 def _provenance(run: Run, checkpoint: CheckpointInfo) -> Provenance:
@@ -192,9 +215,10 @@ def _finish(output: Folder, run: Run, config: Config, facts: RunFacts) -> dict[s
     summary = write_metrics(output, run, config.metrics, facts)
     write_json(output, f"{run.folder}/config.json", redact_all(config.model_dump(mode="json")))
     write_json(output, f"{run.folder}/environment.json", _environment())
+    write_latest_sql(output, [*finished_run_ids(output), run.id])
     finish_run(output, run)
     output.remove(CommittedUnits(output, run.text_hash).folder)
-    output.remove(plan_path(run.id))
+    output.remove(plans_folder(run.text_hash))
     return summary
 
 

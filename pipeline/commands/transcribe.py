@@ -50,6 +50,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--workers", type=int, metavar="N", help="units worked on at once (as many as there is room for)"
     )
     parser.add_argument(
+        "--retry",
+        choices=("failed", "partial", "all"),
+        help="try again, too: every failed recording, partial transcripts, or both (failures that may pass always are)",
+    )
+    parser.add_argument(
         "--max-failed", type=_share, metavar="SHARE", help="largest share of failed recordings for exit code 0 (5%%)"
     )
 
@@ -84,6 +89,7 @@ def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
         "output": arguments.output,
         "model": arguments.model,
         "max_failed": arguments.max_failed,
+        "retry": arguments.retry,
         "recognition.language": arguments.language,
         "recognition.hotwords": tuple(arguments.hotword) if arguments.hotword else None,
         "recognition.hotwords_file": arguments.hotwords_file,

@@ -1,11 +1,8 @@
-from dataclasses import replace
-
 import pytest
 
-from funasr_beam.model.assembly import SpanIndex
 from funasr_beam.model.audio.layout import ChannelEvidence
 from funasr_beam.model.commits import CommittedUnits
-from funasr_beam.model.errors import Cause, RunError
+from funasr_beam.model.errors import Cause
 from funasr_beam.model.itn import FinalWord
 from funasr_beam.model.records import Failure, MediaInfo, SpeechInterval
 from funasr_beam.model.results import SegmentResult, SpanResult, StageSeconds, UnitResult
@@ -68,13 +65,3 @@ def test_unfinished_files_are_no_units(committed, tmp_path):
     folder.mkdir(parents=True)
     (folder / "half.parquet.tmp").write_bytes(b"PAR1")
     assert committed.names() == []
-
-
-def test_spans_are_found_whatever_unit_they_were_committed_in(committed):
-    committed.commit(UnitResult("u1", (SPAN,)))
-    committed.commit(UnitResult("u2", (FAILED, replace(SPAN, span_id="s3"))))
-    index = SpanIndex(committed)
-    assert [span_id in index for span_id in ("s1", "s2", "s3", "s4")] == [True, True, True, False]
-    assert index.result("s3").segments == SPAN.segments
-    with pytest.raises(RunError, match="run the same command again"):
-        index.result("s4")

@@ -1,7 +1,5 @@
-import pytest
-
 from funasr_beam.model.storage import Folder
-from funasr_beam.pipeline.run_folder import FinishedRow, finished_rows, list_runs, open_run
+from funasr_beam.pipeline.run_folder import clear_leftovers, finish_run, list_runs, open_run
 from tests.pipeline.outputs import add_run, recording
 
 
@@ -24,21 +22,31 @@ def test_what_a_killed_run_of_another_configuration_had_published_is_taken_back(
     assert not (tmp_path / "recordings/run=1").exists()
 
 
-def test_finished_rows_keep_the_good_one(tmp_path):
-    add_run(tmp_path, "1", [recording(status="ok")])
-    output = add_run(tmp_path, "2", [recording(status="failed", error_code="decode_timeout")])
-    assert finished_rows(output) == {("a-1", "c"): FinishedRow("ok", None)}
+def test_a_new_run_is_the_newest_whatever_the_clock_says(tmp_path):
+    output = add_run(tmp_path, "20990101T000000Z-ffffff", [recording()])
+    first = open_run(output, "texthash")
+    assert first.id > "20990101T000000Z-ffffff"
+    finish_run(output, first)
+    assert open_run(output, "texthash").id > first.id
 
 
-@pytest.mark.parametrize(
-    ("row", "is_final"),
-    [
-        (FinishedRow("ok", None), True),
-        (FinishedRow("partial", "truncated"), True),
-        (FinishedRow("skipped", "excluded"), True),
-        (FinishedRow("failed", "not_media"), True),
-        (FinishedRow("failed", "storage_unavailable"), False),
-    ],
-)
-def test_only_failures_that_may_pass_are_tried_again(row, is_final):
-    assert row.is_final is is_final
+def test_an_unfinished_run_with_a_newer_one_behind_it_goes_on_under_a_new_id(tmp_path):
+    output = Folder(str(tmp_path))
+    old = open_run(output, "x")
+    other = open_run(output, "other")
+    finish_run(output, other)
+    opened = open_run(output, "x")
+    assert opened.id > other.id
+    assert [run.id for run in list_runs(output)] == [other.id, opened.id]
+    assert old.id != opened.id
+
+
+def test_units_that_a_finished_run_left_behind_are_cleared_and_those_of_an_unfinished_one_are_kept(tmp_path):
+    output = Folder(str(tmp_path))
+    run = open_run(output, "x")
+    output.write("_work/units/x/u.parquet", b"x")
+    clear_leftovers(output, "x")
+    assert output.exists("_work/units/x/u.parquet")
+    finish_run(output, run)
+    clear_leftovers(output, "x")
+    assert not output.exists("_work/units/x/u.parquet")

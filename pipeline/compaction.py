@@ -1,0 +1,85 @@
+"""Make the current rows of an output the only ones: fewer, larger files, and nothing that is superseded.
+
+Crash-safe by its order: current rows are written into a run of their own, which appears with its `_SUCCESS`; from then
+on the rule of the current row prefers that copy, so that old runs can be deleted one after another, oldest first, and
+the current rows are the same at every step. What a killed compaction leaves is finished by the next one.
+"""
+
+from dataclasses import dataclass
+
+from funasr_beam.model.storage import Folder
+from funasr_beam.model.table_drafts import PART_BYTES, TableDrafts
+from funasr_beam.model.tables import TABLES
+from funasr_beam.pipeline.claim import Claim, only_run
+from funasr_beam.pipeline.current import current_batches, current_rows, stored_rows
+from funasr_beam.pipeline.latest_sql import write_latest_sql
+from funasr_beam.pipeline.run_folder import (
+    COMPACTION,
+    discard_unfinished_compactions,
+    finish_run,
+    finished_run_ids,
+    finished_runs,
+    new_run,
+    part_names,
+    save_run,
+)
+
+
+@dataclass(frozen=True)
+class CompactionReport:
+    """What a compaction did."""
+
+    run_id: str | None  # None: there was nothing to do
+    rows_before: int
+    rows: int
+    files_before: int
+    files: int
+
+
+def compact(output: Folder, part_bytes: int = PART_BYTES) -> CompactionReport:
+    """Rewrite an output so that it holds its current rows only, and say how much smaller it is.
+
+    Raises:
+        funasr_beam.model.errors.RunError: a run is at work there, or it cannot be written.
+    """
+    with only_run(output) as claim:
+        discard_unfinished_compactions(output)
+        _delete_replaced(output)
+        rows, files = stored_rows(output).num_rows, _count_files(output)
+        current = current_rows(output).num_rows
+        if rows == current and len(part_names(output, "recordings")) <= 1:
+            return CompactionReport(None, rows, rows, files, files)
+        run_id = _write_current(output, part_bytes, claim)
+        claim()
+        _delete_replaced(output)
+        return CompactionReport(run_id, rows, current, files, _count_files(output))
+
+
+def _write_current(output: Folder, part_bytes: int, claim: Claim) -> str:
+    finished = finished_run_ids(output)
+    replaced = tuple(run for run in part_names(output, "recordings") if run in set(finished))
+    run = new_run(output, text_hash="", kind=COMPACTION, replaces=replaced)
+    save_run(output, run)
+    with TableDrafts(output, run.id, part_bytes) as tables:
+        for table in TABLES:
+            for batch in current_batches(output, table):
+                tables.add_batch(table, batch)
+        claim()
+        tables.publish()
+    claim()
+    write_latest_sql(output, [*finished, run.id])
+    finish_run(output, run)
+    return run.id
+
+
+def _delete_replaced(output: Folder) -> None:
+    """Delete the tables of runs that a finished compaction has replaced, oldest first."""
+    there = {run for table in TABLES for run in part_names(output, table)}
+    replaced = {old for run in finished_runs(output) for old in run.replaces}
+    for run_id in sorted(replaced & there):
+        for table in TABLES:
+            output.remove(f"{table}/run={run_id}")
+
+
+def _count_files(output: Folder) -> int:
+    return sum(len(names) for table in TABLES for names in part_names(output, table).values())
