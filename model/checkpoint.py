@@ -12,6 +12,8 @@ from funasr_beam.model.families import FAMILIES, FUN_ASR_NANO, WHISPER, WHISPER_
 from funasr_beam.model.hub import cached_snapshot, download_snapshot
 from funasr_beam.model.known_models import KNOWN_MODELS, KnownModel, find_known, models_home
 from funasr_beam.model.languages import LANGUAGE_CODES
+from funasr_beam.model.redaction import public_uri
+from funasr_beam.model.stored_checkpoint import fetch_folder, is_stored
 
 AudioTokens = Literal["low", "all"]
 DEMO = "demo"
@@ -28,6 +30,7 @@ class CheckpointRef:
     hub_id: str | None  # None: the folder is all there is
     path: Path | None  # None: on the hub, or in its cache
     revision: str | None = None  # commit, tag or branch of the hub; None: its main branch
+    uri: str | None = None  # folder in an object store
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,9 @@ def resolve(name_or_path: str) -> CheckpointRef:
     """The checkpoint that the user means, without touching the network or reading weights.
 
     Args:
-        name_or_path: "demo", the short name of a known model, an existing folder, or a hub id "owner/name", with a
-            commit, tag or branch of it as "owner/name@revision". A short name means the copy that was converted on this
-            machine, where there is one.
+        name_or_path: "demo", the short name of a known model, an existing folder, the URI of a folder in an object
+            store, or a hub id "owner/name", with a commit, tag or branch of it as "owner/name@revision". A short name
+            means the copy that was converted on this machine, where there is one.
 
     Raises:
         UsageError: it is none of these.
@@ -69,25 +72,27 @@ def resolve(name_or_path: str) -> CheckpointRef:
     original = next((model for model in KNOWN_MODELS if _is_original_only(model, name_or_path)), None)
     if original is not None:
         raise RunError(_how_to_convert(original, name_or_path))
+    if is_stored(name_or_path):
+        return CheckpointRef(public_uri(name_or_path), None, None, uri=name_or_path)
     path = Path(name_or_path).expanduser()
     if name_or_path and path.is_dir():
         return CheckpointRef(name_or_path, None, path.resolve())
     match = _HUB_ID.fullmatch((known and known.hub_id) or name_or_path)
     if match is None:
         names = ", ".join([*(model.name for model in KNOWN_MODELS), DEMO])
-        why = f"neither a known name ({names}) nor an existing folder nor a hub id (owner/name or owner/name@revision)"
+        why = f"neither a known name ({names}) nor a folder, here or s3://..., nor a hub id (owner/name or owner/name@revision)"
         raise UsageError("The model cannot be found:", [f'model = "{name_or_path}": {why}'])
     return CheckpointRef(name_or_path, match[1], None, match[2])
 
 
 @functools.lru_cache(maxsize=8)
 def local_folder(ref: CheckpointRef) -> Path:
-    """The checkpoint's folder on this machine, checked; downloads it where it is neither given nor in the hub's cache.
+    """The checkpoint's folder on this machine, checked; fetches it where it is neither given nor here already.
 
     Raises:
         RunError: it cannot be had, or it is unsafe or incomplete; the message says what to do.
     """
-    folder = ref.path
+    folder = ref.path if ref.uri is None else fetch_folder(ref.uri)
     if ref.hub_id is not None:
         folder = cached_snapshot(ref.hub_id, ref.revision)
         if folder is None or folder_problems(folder):
@@ -108,7 +113,8 @@ def describe(ref: CheckpointRef) -> CheckpointInfo:
     folder = local_folder(ref)
     family = FAMILIES[read_json(folder / "config.json")["model_type"]]
     declared = _declaration(folder)
-    name = str(declared.get("model_id") or ref.hub_id or folder.name)
+    stored = ref.name.rstrip("/").rpartition("/")[2] if ref.uri else None
+    name = str(declared.get("model_id") or ref.hub_id or stored or folder.name)
     return CheckpointInfo(
         model_id=name,
         revision=folder.name if ref.hub_id else None,

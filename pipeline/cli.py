@@ -30,6 +30,7 @@ COMMANDS = (
     "query",
     "export",
     "convert",
+    "models",
     "train",
     "synthesize",
     "worker-pool",
