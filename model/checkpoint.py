@@ -80,7 +80,8 @@ def resolve(name_or_path: str) -> CheckpointRef:
     match = _HUB_ID.fullmatch((known and known.hub_id) or name_or_path)
     if match is None:
         names = ", ".join([*(model.name for model in KNOWN_MODELS), DEMO])
-        why = f"neither a known name ({names}) nor a folder, here or s3://..., nor a hub id (owner/name or owner/name@revision)"
+        kinds = "nor a folder, here or s3://..., nor a hub id (owner/name or owner/name@revision)"
+        why = f"neither a known name ({names}) {kinds}"
         raise UsageError("The model cannot be found:", [f'model = "{name_or_path}": {why}'])
     return CheckpointRef(name_or_path, match[1], None, match[2])
 
