@@ -27,6 +27,7 @@ COMMANDS = (
     "compare",
     "metrics",
     "evaluate",
+    "drift",
     "query",
     "export",
     "convert",

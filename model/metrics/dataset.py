@@ -27,6 +27,7 @@ RECORDING_COLUMNS = (
     "snr_db",
     "clipping",
     "bandwidth_hz",
+    "mixed_error_rate",
     "word_errors",
     "character_errors",
     "mixed_errors",
@@ -73,6 +74,7 @@ _RECORDING_BINS = {
     "snr_db": _DB,
     "clipping": relative(),
     "bandwidth_hz": _HZ,
+    "mixed_error_rate": _SHARE,
 }
 _SEGMENT_BINS = {
     "length_s": relative(),

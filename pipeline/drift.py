@@ -1,0 +1,78 @@
+"""Drift of a run against the runs before it, from the metrics that each has left."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from funasr_beam.model.errors import UsageError
+from funasr_beam.model.metrics.drift import NUMBERS, Drift, Limits, RunProfile, compare_runs
+from funasr_beam.model.metrics.histograms import Bin
+from funasr_beam.model.storage import Folder
+from funasr_beam.pipeline.run_folder import finished_runs
+
+_FAMILIES = {
+    "recordings": "status",
+    "causes": "cause",
+    "recording_languages": "language",
+    "codecs": "codec",
+    "recording_flags": "flag",
+}
+_DISTRIBUTIONS = "distributions.recordings."
+_NOT_WORKED_ON = ("unchanged", "skipped")
+
+
+def measure_drift(output: Folder, runs: int = 7, run_id: str | None = None, limits: Limits | None = None) -> Drift:
+    """Compare a finished run with those before it.
+
+    Args:
+        output: the output folder.
+        runs: how many earlier runs to compare with, at most.
+        run_id: the run; None: the newest.
+        limits: from where on a difference matters.
+
+    Raises:
+        UsageError: there is no such finished run.
+    """
+    known = [run.id for run in finished_runs(output) if output.exists(_metrics_path(run.id))]
+    if not known or (run_id is not None and run_id not in known):
+        raise UsageError(
+            f"drift of {run_id or 'the newest run'}:",
+            [f"no such finished run with metrics in {output.show()}; there are: {', '.join(known) or 'none'}"],
+        )
+    place = known.index(run_id) if run_id is not None else len(known) - 1
+    limits = limits or Limits()
+    earlier: list[RunProfile] = []
+    for earlier_id in reversed(known[:place]):
+        profile = read_profile(output, earlier_id)
+        if profile.recordings >= limits.least_recordings:  # a run that only tried failures again is no night
+            earlier.append(profile)
+        if len(earlier) == runs:
+            break
+    return compare_runs(read_profile(output, known[place]), earlier[::-1], limits)
+
+
+def read_profile(output: Folder, run_id: str) -> RunProfile:
+    """What drift looks at in a run, from its `metrics.parquet`."""
+    with output.open(_metrics_path(run_id)) as file:
+        rows = pq.read_table(file, filters=pc.field("group_by").is_null()).to_pylist()
+    return profile_of(run_id, rows)
+
+
+def profile_of(run_id: str, rows: list[Mapping[str, Any]]) -> RunProfile:
+    """The profile in the rows of everything (no group) of a metrics table."""
+    numbers: dict[str, list[Bin]] = {}
+    shares: dict[str, dict[str, int]] = {}
+    for row in rows:
+        family, _, value = row["metric"].partition(".")
+        name = row["metric"].removeprefix(_DISTRIBUTIONS)
+        if name in NUMBERS:
+            numbers[name] = [Bin(**found) for found in row["bins"] or ()]
+        elif family in _FAMILIES and value not in _NOT_WORKED_ON:
+            shares.setdefault(_FAMILIES[family], {})[value] = int(row["value"])
+    return RunProfile(run_id, sum(shares.get("status", {}).values()), numbers, shares)
+
+
+def _metrics_path(run_id: str) -> str:
+    return f"runs/{run_id}/metrics.parquet"
