@@ -28,6 +28,7 @@ COMMANDS = (
     "metrics",
     "evaluate",
     "drift",
+    "select",
     "query",
     "export",
     "convert",
