@@ -1,5 +1,6 @@
 """Units of work become audio in memory: decoded, searched for speech and cut."""
 
+import logging
 from collections.abc import Iterator
 
 import apache_beam as beam
@@ -8,6 +9,8 @@ from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.front_end import FrontEnd, FrontEndConfig, UnitAudio
 from funasr_beam.model.records import Unit
+
+_log = logging.getLogger("funasr_beam")
 
 
 class UnitAudioCoder(beam.coders.Coder):
@@ -66,6 +69,7 @@ class _Decode(beam.DoFn):
     def process(self, unit: Unit) -> Iterator[UnitAudio]:
         # An engine that lost one worker runs the healthy ones' units again, too: look before decoding.
         if self._front_end is not None and not self._committed.has(unit.name):
+            _log.debug("Unit %s begins", unit.name)
             yield self._front_end.prepare(unit)
 
     def teardown(self) -> None:
