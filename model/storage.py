@@ -89,9 +89,10 @@ class Folder:
     def tree(self, folder: str) -> list[str]:
         """Paths below `folder` of all finished files in it and in its folders, sorted; one listing."""
         path = self.path(folder)
-        self.fs.invalidate_cache(path)
         try:
-            found = self.fs.find(path)
+            with self.telling():
+                self.fs.invalidate_cache(path)
+                found = self.fs.find(path)
         except FileNotFoundError:
             return []
         start = len(path.rstrip("/")) + 1
