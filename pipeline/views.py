@@ -54,6 +54,9 @@ def open_views(output: Folder) -> "duckdb.DuckDBPyConnection":
         if "No files found" not in str(error):
             raise RunError(f"{output.show()} cannot be read: {error}") from error
         _make_empty(connection)
+    except duckdb.BinderException as error:
+        what = str(error).splitlines()[0]
+        raise RunError(f"{output.show()} was written by another version of funasr-beam: {what}") from error
     _lock(connection, output)
     return connection
 

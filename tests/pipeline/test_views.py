@@ -21,8 +21,18 @@ def output(tmp_path_factory):
 
 
 def rows(output, sql):
-    with open_views(output) as connection:
-        return [tuple(row.values()) for batch in batches(select(connection, sql)) for row in batch.to_pylist()]
+    with open_views(output) as opened:
+        return answer(opened, sql)
+
+
+@pytest.fixture(scope="module")
+def connection(output):
+    with open_views(output) as opened:
+        yield opened
+
+
+def answer(connection, sql):
+    return [tuple(row.values()) for batch in batches(select(connection, sql)) for row in batch.to_pylist()]
 
 
 def test_the_views_hold_the_current_rows_of_finished_runs(output):
@@ -44,8 +54,8 @@ def test_an_output_whose_first_run_goes_on_is_empty(tmp_path):
 
 def test_an_output_in_an_object_store_is_read_through_its_file_system(output):
     store = fsspec.filesystem("memory")
-    store.put(output.root, "/bucket/out", recursive=True)
-    found = rows(Folder("memory://bucket/out"), "select text from segments order by 1")
+    store.put(output.root, "/views/out", recursive=True)
+    found = rows(Folder("memory://views/out"), "select text from segments order by 1")
     assert found == [("hello",), ("you there",)]
 
 
@@ -76,11 +86,11 @@ def test_an_output_in_an_object_store_is_read_through_its_file_system(output):
         ";",
     ],
 )
-def test_a_query_reads_the_output_and_nothing_else(sql, output, tmp_path):
+def test_a_query_reads_the_output_and_nothing_else(sql, output, connection, tmp_path):
     (tmp_path.parent / "secret.txt").write_text("secret")
     before = sorted(output.fs.find(output.root))
     with pytest.raises(UsageError):
-        rows(output, sql.format(root=output.root.replace("'", "''")))
+        answer(connection, sql.format(root=output.root.replace("'", "''")))
     assert sorted(output.fs.find(output.root)) == before
 
 
@@ -94,14 +104,14 @@ def test_a_query_reads_the_output_and_nothing_else(sql, output, tmp_path):
         ("select * from read_text('/etc/passwd')", "the views only"),
     ],
 )
-def test_what_is_wrong_with_a_query_is_said(sql, says, output):
+def test_what_is_wrong_with_a_query_is_said(sql, says, connection):
     with pytest.raises(UsageError, match=says):
-        rows(output, sql)
+        answer(connection, sql)
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_a_query_or_a_message(output, text):
+def test_any_text_is_a_query_or_a_message(connection, text):
     try:
-        rows(output, text)
+        answer(connection, text)
     except UsageError as error:
         assert str(error)
