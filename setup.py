@@ -42,6 +42,7 @@ setup(
     package_dir=PACKAGES,
     package_data={
         "funasr_beam.pipeline": ["py.typed"],
+        "funasr_beam.pipeline.report": ["templates/*"],
         "funasr_beam.transforms": ["py.typed"],
         "funasr_beam.model": ["py.typed", "checkpoints/demo/*"],
     },
@@ -50,6 +51,7 @@ setup(
         "av>=18,<19",
         "duckdb>=2,<3",
         "fsspec>=2026.1",
+        "jinja2>=3.1,<4",
         "numpy>=2,<3",
         "py3langid>=0.4,<0.5",
         "pyarrow>=18",

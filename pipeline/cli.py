@@ -31,6 +31,7 @@ COMMANDS = (
     "select",
     "query",
     "export",
+    "report",
     "convert",
     "models",
     "train",

@@ -51,16 +51,20 @@ FROM segments WHERE len(words) > 0"""
 """The view `words` for DuckDB, on top of the view `segments`."""
 
 
-def latest_sql(root: str) -> str:
+def latest_sql(root: str, finishing: str | None = None) -> str:
     """DuckDB statements for the views recordings, segments, speech and words: current rows of finished runs only.
 
     The views read names and files anew with every query, so they need not be made again after a run.
 
     Args:
         root: the output folder, as DuckDB is to read it: a path or a URI.
+        finishing: a run that counts as finished although its `_SUCCESS` is not written yet.
     """
     place = _literal(root)
     finished = f"SELECT regexp_extract(file, '/runs/([^/]+)/_SUCCESS$', 1) AS run FROM glob('{place}/runs/*/_SUCCESS')"
+    if finishing is not None:
+        quoted = finishing.replace("'", "''")
+        finished += f" UNION SELECT '{quoted}'"
     views = [("finished_runs", finished)]
     views += [(f"stored_{table}", _stored_in_duckdb(place, table)) for table in TABLES]
     views.append(("current_keys", _RULE.format(recordings="stored_recordings")))

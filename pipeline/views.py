@@ -29,10 +29,14 @@ _MEMORY = "1GB"
 _BATCH_ROWS = 8192
 
 
-def open_views(output: Folder) -> "duckdb.DuckDBPyConnection":
+def open_views(output: Folder, finishing: str | None = None) -> "duckdb.DuckDBPyConnection":
     """A connection in which the current rows of an output's finished runs are the views `VIEWS`.
 
     Sorting and joining spill to the temporary folder above 1 GB; the rest of the process comes on top.
+
+    Args:
+        output: a folder, finished runs or not.
+        finishing: a run that counts as finished although its `_SUCCESS` is not written yet.
     """
     import duckdb
 
@@ -49,7 +53,7 @@ def open_views(output: Folder) -> "duckdb.DuckDBPyConnection":
         connection.register_filesystem(output.fs)
     connection.execute("SET TimeZone = 'UTC'")
     try:
-        connection.execute(latest_sql(output.show()))
+        connection.execute(latest_sql(output.show(), finishing))
     except duckdb.IOException as error:
         if "No files found" not in str(error):
             raise RunError(f"{output.show()} cannot be read: {error}") from error

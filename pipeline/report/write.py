@@ -1,0 +1,43 @@
+"""Where the report goes: beside the tables, or wherever a user wants it; and into the folder of each run."""
+
+import logging
+
+from funasr_beam.model.errors import RunError, UsageError
+from funasr_beam.model.storage import Folder
+from funasr_beam.model.storage_trouble import storage_errors
+from funasr_beam.pipeline.report.data import read_report
+from funasr_beam.pipeline.report.page import render
+from funasr_beam.pipeline.run_folder import Run
+
+REPORT = "report.html"
+
+_log = logging.getLogger("funasr_beam")
+
+
+def write_report(output: Folder, target: str | None = None, *, with_text: bool = True) -> str:
+    """Write the page about the current rows of an output and tell where it is.
+
+    Args:
+        output: what it is about.
+        target: a path or URI; None: `report.html` in the output.
+        with_text: whether it quotes transcripts.
+    """
+    page = render(read_report(output), with_text=with_text).encode(errors="replace")
+    if target is None:
+        output.write(REPORT, page)
+        return output.show(REPORT)
+    parent, _, name = target.rpartition("/")
+    folder = Folder(parent or ("/" if target.startswith("/") else "."))
+    folder.write(name, page)
+    return folder.show(name)
+
+
+def write_run_report(output: Folder, run: Run) -> None:
+    """Write the page into the folder of a run that is about to finish; a run never fails for want of it."""
+    import duckdb
+
+    try:
+        page = render(read_report(output, finishing=run.id)).encode(errors="replace")
+        output.write(f"{run.folder}/{REPORT}", page)
+    except (RunError, UsageError, duckdb.Error, *storage_errors()) as error:
+        _log.warning("The report of this run could not be written (%s); funasr-beam report makes one", error)
