@@ -45,6 +45,8 @@ $(VENV)/.installed-test: $(VENV)/.installed
 .typing:
 	@mkdir -p .typing/funasr_beam && cd .typing/funasr_beam && ln -sfn ../../pipeline ../../model ../../transforms .
 
-# The generator of synthetic speech speaks with espeak-ng; only its tests and `funasr-beam train` need it.
+# The generator of synthetic speech speaks with espeak-ng; only its tests and `funasr-beam train` need it. The tests of
+# the report look at it in Chromium.
 system-packages:
 	@command -v espeak-ng > /dev/null || infra/install_debian_packages espeak-ng
+	@command -v chromium > /dev/null || infra/install_debian_packages chromium

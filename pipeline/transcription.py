@@ -45,6 +45,7 @@ from funasr_beam.pipeline.plan import (
     probes_at_once,
 )
 from funasr_beam.pipeline.progress import Display, UnitWatch
+from funasr_beam.pipeline.report.write import write_run_report
 from funasr_beam.pipeline.run_folder import (
     Run,
     clear_leftovers,
@@ -216,6 +217,7 @@ def _finish(output: Folder, run: Run, config: Config, facts: RunFacts) -> dict[s
     write_json(output, f"{run.folder}/config.json", redact_all(config.model_dump(mode="json")))
     write_json(output, f"{run.folder}/environment.json", _environment())
     write_latest_sql(output, [*finished_run_ids(output), run.id])
+    write_run_report(output, run)
     finish_run(output, run)
     output.remove(CommittedUnits(output, run.text_hash).folder)
     output.remove(plans_folder(run.text_hash))

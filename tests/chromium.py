@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -10,14 +11,23 @@ import time
 from pathlib import Path
 
 FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --hide-scrollbars --remote-debugging-pipe"
-).split()
+    *("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe"),
+    # Nothing but the page itself may ask for anything.
+    *("--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"),
+    "--disable-sync",
+)
 DESKTOP, PHONE = (1280, 900), (390, 844)
 
 
 def find_chromium():
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def _above(descriptor):
+    """The same pipe under a number that the browser does not use for another."""
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD, 10)
+    os.close(descriptor)
+    return moved
 
 
 class Chromium:
@@ -26,16 +36,15 @@ class Chromium:
     def __init__(self, profile: Path) -> None:
         told, self._write = os.pipe()
         self._read, answers = os.pipe()
+        told, answers = _above(told), _above(answers)
         command = [find_chromium(), *FLAGS, f"--user-data-dir={profile}", "about:blank"]
-
-        def place_pipes():  # the browser listens on 3 and answers on 4
-            for here, aside in ((told, 13), (answers, 14)):
-                os.dup2(here, aside)
-            os.dup2(13, 3)
-            os.dup2(14, 4)
-
+        # The browser listens on 3 and answers on 4.
+        shell = f'exec "$@" 3<&{told} 4>&{answers}'
         self._process = subprocess.Popen(
-            command, pass_fds=(3, 4), preexec_fn=place_pipes, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ["bash", "-c", shell, "bash", *command],
+            pass_fds=(told, answers),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         os.close(told)
         os.close(answers)
@@ -108,7 +117,9 @@ class Chromium:
 
     def complaints(self):
         """What the browser had to say: violations, errors."""
-        return [message for message in self.events if message.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown")]
+        return [
+            message for message in self.events if message.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown")
+        ]
 
     def content_size(self):
         """Width and height of the whole page."""

@@ -24,14 +24,16 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("output", metavar="OUT", help="folder or URI of an output")
     parser.add_argument("--output", dest="target", metavar="FILE", help="where to write the page (OUT/report.html)")
+    parser.add_argument("--run", metavar="RUN", help="the rows that one run wrote, instead of the current ones")
     parser.add_argument("--no-text", action="store_true", help="quote no transcripts")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the page and tell where it is."""
-    from funasr_beam.pipeline.report.write import write_report
+    from funasr_beam.pipeline.report.write import ReportOptions, write_report
     from funasr_beam.pipeline.status import open_output
 
-    place = write_report(open_output(arguments.output), arguments.target, with_text=not arguments.no_text)
+    options = ReportOptions(arguments.run, arguments.target, not arguments.no_text)
+    place = write_report(open_output(arguments.output), options)
     print(f"report     {place}")
     return 0

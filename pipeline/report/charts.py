@@ -147,11 +147,11 @@ def trend_chart(title: str, values: Sequence[float | None], show: Callable[[floa
         for place, value in known
     ]
     usual = _median([value for _, value in known[:-1]])
-    change = "" if not usual else f"{(known[-1][1] - usual) / usual:+.1%}"
+    change = (known[-1][1] - usual) / usual if usual else 0.0
     return TrendChart(
         title,
         show(known[-1][1]),
-        change,
+        f"{change:+.0%}" if abs(change) >= _LEAST_CHANGE else "",
         " ".join(f"{x},{y}" for x, y in points),
         *points[-1],
         f"{title} over {len(values)} runs: " + ", ".join(show(value) for _, value in known),
@@ -160,6 +160,7 @@ def trend_chart(title: str, values: Sequence[float | None], show: Callable[[floa
 
 _MOST_BARS = 10
 _LEAST_RUNS = 2
+_LEAST_CHANGE = 0.01
 _LABEL_WIDTH = 48.0
 _ROUND_TIMES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18_000, 36_000, 86_400)
 
@@ -175,7 +176,7 @@ class _Scale:
     @classmethod
     def of(cls, found: Histogram, axis: Axis) -> "_Scale":
         tail = (found.quantile(0.995) or found.largest) * 1.05
-        low = axis.low if axis.low is not None else max(found.least, (found.quantile(0.005) or 0.0) * 0.98)
+        low: float = axis.low if axis.low is not None else max(found.least, (found.quantile(0.005) or 0.0) * 0.98)
         high = axis.high if axis.high is not None else min(tail, found.largest)
         if axis.logarithmic:
             low = max(low, 1e-3)
@@ -192,7 +193,7 @@ class _Scale:
 
     def value(self, share: float) -> float:
         if self.axis.logarithmic:
-            return self.low * (self.high / self.low) ** share
+            return float(self.low * (self.high / self.low) ** share)
         return self.low + share * (self.high - self.low)
 
     def x(self, value: float) -> float:

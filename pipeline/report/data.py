@@ -10,9 +10,9 @@ from funasr_beam.model.metrics.dataset import DatasetMetrics
 from funasr_beam.model.metrics.summary import summarize
 from funasr_beam.model.records import Seconds
 from funasr_beam.model.storage import Folder
-from funasr_beam.pipeline.metrics import CURRENT, measure
+from funasr_beam.pipeline.metrics import CURRENT, Source, measure
 from funasr_beam.pipeline.report.alarms import Alarm, read_alarms
-from funasr_beam.pipeline.run_folder import Run, finished_runs
+from funasr_beam.pipeline.run_folder import COMPACTION, Run, finished_run_ids, list_runs
 from funasr_beam.pipeline.views import open_views
 
 if TYPE_CHECKING:
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 LAST_RUNS = 12
 """Runs that are compared."""
 
-_TROUBLES = 50
-_WORST = 20
-_OUTPUT_WIDE = """
+_TABLES = ("recordings", "segments")
+
+_PROVENANCE = """
 SELECT model_id, model_sha256, pipeline_version, vad_version, itn_version, config_hash, count(*) AS recordings
-FROM recordings WHERE model_id IS NOT NULL GROUP BY ALL ORDER BY recordings DESC, config_hash, model_sha256 LIMIT 5
+FROM {recordings} WHERE model_id IS NOT NULL GROUP BY ALL ORDER BY recordings DESC, config_hash, model_sha256 LIMIT 5
 """
-_TROUBLE = f"""
-SELECT uri, status, error_code, error_detail, duration FROM recordings WHERE status IN ('failed', 'partial')
-ORDER BY status, error_code, uri LIMIT {_TROUBLES}
+_TROUBLE = """
+SELECT uri, status, error_code, error_detail, duration FROM {recordings} WHERE status IN ('failed', 'partial')
+ORDER BY status, error_code, uri LIMIT 50
 """
 _SEGMENT = """
 SELECT r.uri, s.channel, s.start, s."end", s.text, s.language, s.confidence, s.chars_per_s, s.flags
-FROM segments s JOIN recordings r USING (recording_id, run_id) WHERE s.text IS NOT NULL AND trim(s.text) <> ''
+FROM {segments} s JOIN {recordings} r USING (recording_id, run_id) WHERE s.text IS NOT NULL AND trim(s.text) <> ''
 """
 _WORST_SEGMENTS = {
     "unsure": "AND s.confidence IS NOT NULL ORDER BY s.confidence, s.segment_id",
@@ -96,6 +96,7 @@ class ReportData:
     """All of the report, before it is words and pictures."""
 
     place: str
+    run_id: str | None  # None: all current rows
     written_at: datetime
     runs: tuple[RunFigures, ...]  # the last ones, oldest first
     num_runs: int
@@ -107,35 +108,68 @@ class ReportData:
     worst: Mapping[str, tuple[WorstSegment, ...]]
 
 
-def read_report(output: Folder, finishing: str | None = None) -> ReportData:
-    """Everything the report tells about the current rows.
+def read_report(output: Folder, run_id: str | None = None) -> ReportData:
+    """Everything the report tells about the current rows, or about the rows that one run wrote.
 
     Args:
         output: with or without finished runs.
-        finishing: a run that has published its tables and metrics, but not its `_SUCCESS`.
+        run_id: the run; it may have published its tables and metrics, but not its `_SUCCESS` yet.
     """
-    runs = _runs(output, finishing)
-    with open_views(output, finishing) as connection:
-        metrics = measure(connection, CURRENT, []).everything
+    runs = _runs(output, run_id)
+    with open_views(output, run_id) as connection:
+        reader = _Reader(connection, CURRENT if run_id is None else _of_run(run_id))
+        metrics = measure(connection, reader.source, []).everything
         return ReportData(
             place=output.show(),
+            run_id=run_id,
             written_at=datetime.now(UTC),
             runs=tuple(_figures(output, run) for run in runs[-LAST_RUNS:]),
             num_runs=len(runs),
             summary=summarize(metrics),
             metrics=metrics,
-            provenance=tuple(_rows(connection, _OUTPUT_WIDE)),
+            provenance=tuple(reader.rows(_PROVENANCE)),
             alarms=read_alarms(output, runs[-1].id) if runs else (),
-            troubles=tuple(_trouble(row) for row in _rows(connection, _TROUBLE)),
-            worst={name: tuple(_worst(connection, rest)) for name, rest in _WORST_SEGMENTS.items()},
+            troubles=tuple(_trouble(row) for row in reader.rows(_TROUBLE)),
+            worst={name: tuple(reader.worst(rest)) for name, rest in _WORST_SEGMENTS.items()},
         )
 
 
-def _runs(output: Folder, finishing: str | None) -> list[Run]:
-    from funasr_beam.pipeline.run_folder import list_runs
+@dataclass(frozen=True)
+class _Reader:
+    """Rows of the relations that the report is about."""
 
-    done = {run.id for run in finished_runs(output)}
-    return [run for run in list_runs(output) if run.id in done or run.id == finishing]
+    connection: "duckdb.DuckDBPyConnection"
+    source: Source
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        filled = sql.format(recordings=self.source.recordings, segments=self.source.segments)
+        found: list[dict[str, Any]] = self.connection.sql(filled).to_arrow_table().to_pylist()
+        return found
+
+    def worst(self, rest: str) -> Iterator[WorstSegment]:
+        for row in self.rows(f"{_SEGMENT} {rest} LIMIT 20"):
+            yield WorstSegment(
+                row["uri"],
+                row["channel"],
+                row["start"],
+                row["end"],
+                row["text"],
+                row["language"],
+                row["confidence"],
+                row["chars_per_s"],
+                tuple(row["flags"] or ()),
+            )
+
+
+def _of_run(run_id: str) -> Source:
+    run = "'" + run_id.replace("'", "''") + "'"
+    return Source(*(f"(SELECT * EXCLUDE (run) FROM stored_{name} WHERE run = {run})" for name in _TABLES))
+
+
+def _runs(output: Folder, last: str | None) -> list[Run]:
+    """Finished runs that transcribed, oldest first, up to one of them that may not be finished yet."""
+    finished = {run_id for run_id in finished_run_ids(output) if last is None or run_id < last}
+    return [run for run in list_runs(output) if run.kind != COMPACTION and (run.id == last or run.id in finished)]
 
 
 def _figures(output: Folder, run: Run) -> RunFigures:
@@ -162,26 +196,6 @@ def _figures(output: Folder, run: Run) -> RunFigures:
     )
 
 
-def _rows(connection: "duckdb.DuckDBPyConnection", sql: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = connection.sql(sql).to_arrow_table().to_pylist()
-    return found
-
-
 def _trouble(row: Mapping[str, Any]) -> Trouble:
     detail = (row["error_detail"] or "").removeprefix(f"{row['uri']}: ")
     return Trouble(row["uri"], row["status"], row["error_code"] or "", detail, row["duration"])
-
-
-def _worst(connection: "duckdb.DuckDBPyConnection", rest: str) -> Iterator[WorstSegment]:
-    for row in _rows(connection, f"{_SEGMENT} {rest} LIMIT {_WORST}"):
-        yield WorstSegment(
-            row["uri"],
-            row["channel"],
-            row["start"],
-            row["end"],
-            row["text"],
-            row["language"],
-            row["confidence"],
-            row["chars_per_s"],
-            tuple(row["flags"] or ()),
-        )

@@ -1,6 +1,7 @@
 """Where the report goes: beside the tables, or wherever a user wants it; and into the folder of each run."""
 
 import logging
+from dataclasses import dataclass
 
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.storage import Folder
@@ -14,15 +15,26 @@ REPORT = "report.html"
 _log = logging.getLogger("funasr_beam")
 
 
-def write_report(output: Folder, target: str | None = None, *, with_text: bool = True) -> str:
-    """Write the page about the current rows of an output and tell where it is.
+@dataclass(frozen=True)
+class ReportOptions:
+    """What `funasr-beam report` was told."""
 
-    Args:
-        output: what it is about.
-        target: a path or URI; None: `report.html` in the output.
-        with_text: whether it quotes transcripts.
+    run_id: str | None = None  # None: all current rows
+    target: str | None = None  # a path or URI; None: `report.html` in the output
+    with_text: bool = True
+
+
+def write_report(output: Folder, options: ReportOptions = ReportOptions()) -> str:
+    """Write the page about an output and tell where it is.
+
+    Raises:
+        UsageError: there is no such run.
     """
-    page = render(read_report(output), with_text=with_text).encode(errors="replace")
+    if options.run_id is not None and not output.exists(f"runs/{options.run_id}"):
+        known = ", ".join(output.names("runs")[-5:])
+        raise UsageError("the report cannot be written:", [f"--run {options.run_id}: the last runs are {known}"])
+    page = render(read_report(output, options.run_id), with_text=options.with_text).encode(errors="replace")
+    target = options.target
     if target is None:
         output.write(REPORT, page)
         return output.show(REPORT)
@@ -37,7 +49,7 @@ def write_run_report(output: Folder, run: Run) -> None:
     import duckdb
 
     try:
-        page = render(read_report(output, finishing=run.id)).encode(errors="replace")
+        page = render(read_report(output, run.id)).encode(errors="replace")
         output.write(f"{run.folder}/{REPORT}", page)
     except (RunError, UsageError, duckdb.Error, *storage_errors()) as error:
         _log.warning("The report of this run could not be written (%s); funasr-beam report makes one", error)
