@@ -1,6 +1,5 @@
 """What can be wrong with a hypothesis, told from its text, its tokens and the sound: pure rules, no second opinion."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,6 +7,7 @@ from enum import StrEnum
 import numpy as np
 import regex  # type: ignore[import-untyped]
 
+from funasr_beam.model.confidence import segment_confidence
 from funasr_beam.model.loops import is_loop
 from funasr_beam.model.records import Hypothesis, RecognitionOptions, Samples, Seconds
 
@@ -165,13 +165,7 @@ def is_hotword_echo(text: str, hotwords: Sequence[str], evidence: Evidence) -> b
 
 def is_non_speech(hypothesis: Hypothesis, evidence: Evidence) -> bool:
     """Whether little speaks for speech in what became text: nothing but tones, or neither VAD nor model is sure."""
-    return evidence.is_tonal or (evidence.is_weak and (mean_probability(hypothesis) or 0.0) < UNSURE)
-
-
-def mean_probability(hypothesis: Hypothesis) -> float | None:
-    """Geometric mean of the tokens' probabilities, 0 to 1; None without tokens."""
-    logprobs = [token.logprob for token in hypothesis.tokens]
-    return math.exp(sum(logprobs) / len(logprobs)) if logprobs else None
+    return evidence.is_tonal or (evidence.is_weak and (segment_confidence(hypothesis.tokens) or 0.0) < UNSURE)
 
 
 def tonality(samples: Samples) -> float:

@@ -12,6 +12,7 @@ from funasr_beam.model.aligners.base import AlignTask
 from funasr_beam.model.aligners.choice import AlignmentSettings, WordAligner
 from funasr_beam.model.batching import BatchLimits, make_batches, padding_waste
 from funasr_beam.model.checkpoint import AudioTokens
+from funasr_beam.model.confidence import segment_confidence, weigh_words
 from funasr_beam.model.front_end import SpanAudio, UnitAudio
 from funasr_beam.model.itn import FinalWord, InverseTextNormalizer
 from funasr_beam.model.language_id import LanguageDetector, SpokenLanguage
@@ -170,8 +171,7 @@ class UnitTranscriber:
         # Otherwise ITN goes by the script: rules of a wrong language do more harm than none.
         is_sure = language.score is None or language.score >= _SURE_OF_LANGUAGE
         text, words = self._normalize(outcome, segment, language.code if is_sure else None)
-        logprobs = [token.logprob for token in outcome.tokens]
-        average = sum(logprobs) / len(logprobs) if logprobs else None
+        confidence = segment_confidence(outcome.tokens)
         return replace(
             empty,
             text=text,
@@ -179,8 +179,8 @@ class UnitTranscriber:
             words=words,
             timestamp_source=outcome.timestamp_source,
             alignment_score=outcome.alignment_score,
-            avg_logprob=average,
-            confidence=math.exp(average) if average is not None else None,
+            avg_logprob=math.log(confidence) if confidence else None,
+            confidence=confidence,
             finish_reason=outcome.finish_reason,
             num_tokens=len(outcome.tokens),
         )
@@ -189,7 +189,8 @@ class UnitTranscriber:
         self, outcome: Hypothesis, segment: Segment, language: str | None
     ) -> tuple[str, tuple[FinalWord, ...] | None]:
         """The final text, and its words on the recording's clock where there are any."""
-        words = None if outcome.words is None else tuple(_shift(word, segment.start_s) for word in outcome.words)
+        weighed = weigh_words(outcome)
+        words = None if weighed is None else tuple(_shift(word, segment.start_s) for word in weighed)
         if self._itn == "rules":
             normalized = self._normalizer.normalize(outcome.text, words, language)
             return normalized.text, normalized.words

@@ -9,7 +9,6 @@ from funasr_beam.model.guards import (
     examine,
     is_hotword_echo,
     longest_gap_s,
-    mean_probability,
     tonality,
     weighted_letters,
 )
@@ -127,12 +126,6 @@ def test_without_hotwords_nothing_is_an_echo():
 def test_a_syllable_counts_more_than_a_letter():
     assert weighted_letters("it's 5!") == 4
     assert weighted_letters("你好") == weighted_letters("안녕") == 5.0
-
-
-def test_mean_probability_is_the_geometric_mean_of_the_tokens():
-    hypothesis = Hypothesis("a b", (Token("a", np.log(0.9)), Token("b", np.log(0.4))), "stop")
-    assert mean_probability(hypothesis) == pytest.approx(0.6)
-    assert mean_probability(Hypothesis("", (), "stop")) is None
 
 
 def tones(*hz, duration_s=0.6, noise=0.0):
