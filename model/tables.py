@@ -122,7 +122,7 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         (
             "words",
             pa.list_(WORD),
-            "Words with times; raw_start, raw_end: span in the words of text_raw; confidence: 0 to 1, of sound and tokens.",
+            "Words with times; raw_start, raw_end: span in the words of text_raw; confidence: 0 to 1.",
         ),
         ("attempt", pa.int32(), "How often the segment was recognised: more than once where a guard fired."),
         ("run_id", pa.string(), "The run that wrote the row."),
