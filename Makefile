@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO_OUTPUT ?= demo-output
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint docs clean system-packages
+.PHONY: help demo test test-fast lint docs clean system-packages flink-parts flink-up flink-down
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,7 +14,7 @@ help:  ## show this list
 demo: $(VENV)/.installed  ## transcribe samples/ with the tiny checkpoint that ships with the project
 	@$(BIN)/python examples/demo.py $(DEMO_OUTPUT)
 
-test: $(VENV)/.installed-test system-packages lint  ## run every test
+test: $(VENV)/.installed-test system-packages flink-parts lint  ## run every test
 	@$(BIN)/python -m pytest -p no:cacheprovider -n 2 --dist loadscope --durations 15 tests
 
 test-fast: $(VENV)/.installed-test  ## run the tests that take seconds
@@ -26,6 +26,16 @@ lint: $(VENV)/.installed-test .typing  ## ruff, mypy
 
 docs: $(VENV)/.installed  ## write the generated pages of docs/
 	@$(BIN)/python docs/generate.py
+
+flink-parts: $(VENV)/.installed  ## fetch Flink and Beam's job server for it (once, about 400 MB)
+	@{ command -v java && command -v mvn; } > /dev/null || infra/install_debian_packages openjdk-17-jre-headless maven
+	@$(BIN)/python infra/flink/fetch_parts.py
+
+flink-up: flink-parts  ## start a Flink cluster on this machine and say how to use it
+	@$(BIN)/python infra/flink/local_cluster.py up $(FLINK_OPTIONS)
+
+flink-down:  ## stop the Flink cluster that flink-up started
+	@$(BIN)/python infra/flink/local_cluster.py down
 
 clean:  ## remove what the other commands made
 	rm -rf $(VENV) .typing $(DEMO_OUTPUT) build dist *.egg-info

@@ -110,6 +110,7 @@ def _set_up_logging(*, verbose: bool) -> None:
         handler.setFormatter(RedactingFormatter(shape._fmt, shape.datefmt))
     _log.setLevel(logging.DEBUG if verbose else logging.INFO)
     if not verbose:
+        logging.getLogger("funasr_beam.worker").setLevel(logging.WARNING)  # units, one by one
         # Beam logs the traceback of whatever stops it, several times; the error itself comes back to us.
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
 

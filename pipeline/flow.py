@@ -1,38 +1,22 @@
-"""The transcribe stage as a Beam graph: from planned units to committed ones, in one fused stage."""
-
-from dataclasses import dataclass
+"""The transcribe stage as a Beam graph: from planned units to committed ones."""
 
 import apache_beam as beam
 
-from funasr_beam.model.audio.limits import DecodeLimits
-from funasr_beam.model.commits import CommittedUnits
-from funasr_beam.model.front_end import FrontEndConfig
-from funasr_beam.model.records import Unit
-from funasr_beam.model.transcripts import TranscriberConfig
 from funasr_beam.pipeline.plan import Plan
-from funasr_beam.transforms.commit_units import CommitUnits
-from funasr_beam.transforms.decode_and_segment import DecodeAndSegment
 from funasr_beam.transforms.planned_units import PlannedUnits
-from funasr_beam.transforms.transcribe import Transcribe
+from funasr_beam.transforms.transcribe_units import StageConfig, TranscribeUnits
 
 
-@dataclass(frozen=True)
-class StageConfig:
-    """Plain values for every step of the transcribe stage; all of it is sent to the workers."""
+def build(pipeline: beam.Pipeline, plan: Plan, config: StageConfig, accelerator: str | None = None) -> None:
+    """The whole graph; the one shuffle carries the places of units in the plan.
 
-    front_end: FrontEndConfig
-    limits: DecodeLimits
-    transcriber: TranscriberConfig
-    committed: CommittedUnits
-
-
-def transcribe_units(units: beam.PCollection[Unit], config: StageConfig) -> beam.PCollection[str]:
-    """Turn planned units into committed ones; gives their names."""
-    audio = units | DecodeAndSegment(config.front_end, config.limits, config.committed)
-    results = audio | Transcribe(config.transcriber)
-    return results | CommitUnits(config.committed)
-
-
-def build(pipeline: beam.Pipeline, plan: Plan, config: StageConfig) -> None:
-    """The whole graph; the one shuffle carries the places of units in the plan."""
-    transcribe_units(pipeline | PlannedUnits(plan.files.output, plan.files.unit_files(), plan.access), config)
+    Args:
+        pipeline: an empty one.
+        plan: what is to be done.
+        config: how.
+        accelerator: Beam's resource hint for the transcribe stage, such as `type:nvidia-l4;count:1`; none: no hint.
+    """
+    stage = TranscribeUnits(config)
+    if accelerator:
+        stage = stage.with_resource_hints(accelerator=accelerator)
+    pipeline | PlannedUnits(plan.files.output, plan.files.unit_files(), plan.access) | stage

@@ -80,6 +80,10 @@ class UnitWatch:
             self.clock() - self._began,
         )
 
+    def uncommitted(self) -> int:
+        """How many units are still missing."""
+        return len(set(self._waiting) - set(self.committed.names()))
+
     def _count(self, name: str) -> None:
         summary = self.committed.summary(name)
         self.audio_s += summary.audio_s

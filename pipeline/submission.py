@@ -14,6 +14,7 @@ from funasr_beam.pipeline.progress import Display, Snapshot
 
 _LOOK_EVERY_S = 0.5
 _TOLD = re.compile(r"funasr_beam\.model\.errors\.RunError: (.+?)(?: \[while running|\n\n|$)", re.DOTALL)
+_ENDED = re.compile(r"failed in state (\w+): (?:[\w.$]+: )?(.+)")  # as Beam tells what a job server said
 _GO_ON = "what is committed is kept: the same command goes on from there"
 _log = logging.getLogger("funasr_beam")
 
@@ -75,8 +76,12 @@ def _run_error(error: BaseException, engine: Engine, job: str) -> RunError:
     told = _TOLD.search(str(error))  # engines carry a worker's exception as text
     if told is not None:
         return RunError(told.group(1).strip())
-    _log.error("The pipeline failed", exc_info=error)
     where = _where_to_look(engine, job)
+    ended = _ENDED.search(str(error))
+    if ended is not None and where is not None:
+        _log.debug("The pipeline failed", exc_info=error)
+        return RunError(f"job {job} ended as {ended[1]}: {ended[2].strip()}\n  see {where}\n  {_GO_ON}")
+    _log.error("The pipeline failed", exc_info=error)
     return RunError(f"the pipeline failed, see above{f' and {where}' if where else ''}; {_GO_ON}")
 
 

@@ -11,7 +11,7 @@ from funasr_beam.model.assembly import assemble
 from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.checkpoint import DEMO, CheckpointInfo, resolve
 from funasr_beam.model.commits import CommittedUnits
-from funasr_beam.model.errors import UsageError
+from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.front_end import FrontEndConfig
 from funasr_beam.model.itn import itn_version
 from funasr_beam.model.planning import PlanRules
@@ -57,6 +57,8 @@ from funasr_beam.pipeline.run_folder import (
 )
 from funasr_beam.pipeline.runners import make_engine
 from funasr_beam.pipeline.submission import run_job
+from funasr_beam.transforms.check_worker import Expected
+from funasr_beam.transforms.transcribe_units import StageConfig
 
 _NAMED_PACKAGES = ("apache-beam", "torch", "transformers", "torchaudio", "av", "silero-vad", "wetext", "pyarrow")
 
@@ -109,7 +111,7 @@ def transcribe(config: Config, display: Display) -> RunReport:
         save_run(output, run)
         committed = CommittedUnits(output, key)
         submission = _Submission(engine, job_name(run), claim)
-        _transcribe_units(plan, _stage(config, segmentation, committed), display, submission)
+        _transcribe_units(plan, _stage(config, checkpoint, segmentation, committed), display, submission)
         claim()
         display.phase("Assembling tables")
         index = SpanIndex(committed, earlier_plans(output, key))
@@ -163,13 +165,17 @@ def _limits(config: Config) -> DecodeLimits:
     return DecodeLimits(stall_s=config.decode.stall_s, max_memory_bytes=config.decode.memory_mb * 2**20)
 
 
-def _stage(config: Config, segmentation: SegmentationConfig, committed: CommittedUnits) -> flow.StageConfig:
+def _stage(
+    config: Config, checkpoint: CheckpointInfo, segmentation: SegmentationConfig, committed: CommittedUnits
+) -> StageConfig:
     told = config.recognition
-    return flow.StageConfig(
+    model = _model_for_workers(config.model)
+    return StageConfig(
+        Expected(model, checkpoint.identity),
         FrontEndConfig(segmentation, min(config.plan.border_window_s, config.plan.span_s / 4)),
         _limits(config),
         TranscriberConfig(
-            _model_for_workers(config.model),
+            model,
             told.device,
             None if told.audio_tokens == "checkpoint" else told.audio_tokens,
             told.itn,
@@ -187,16 +193,22 @@ def _model_for_workers(name: str) -> str:
     return str(ref.path) if ref.path is not None and name != DEMO else name
 
 
-def _transcribe_units(plan: Plan, stage: flow.StageConfig, display: Display, to: _Submission) -> None:
+def _transcribe_units(plan: Plan, stage: StageConfig, display: Display, to: _Submission) -> None:
     if not plan.totals.units:
         return
     if to.engine.loads_model_here:
         # What keeps the model from loading is said before work has begun.
         display.phase("Loading the model")
         load_transcriber(stage.transcriber)
-    watch = ClaimedWatch(UnitWatch(stage.committed, plan), to.claim)
+    to.engine.end_leftover(to.job)
+    units = UnitWatch(stage.committed, plan)
+    watch = ClaimedWatch(units, to.claim)
     display.phase("Transcribing")
-    run_job(to.engine, to.job, lambda pipeline: flow.build(pipeline, plan, stage), watch, display)
+    run_job(
+        to.engine, to.job, lambda pipeline: flow.build(pipeline, plan, stage, to.engine.accelerator), watch, display
+    )
+    if missing := units.uncommitted():
+        raise RunError(f"the engine says it is done, but {missing:,} units are not committed; run the command again")
 
 
 def _provenance(run: Run, checkpoint: CheckpointInfo) -> Provenance:

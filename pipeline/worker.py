@@ -1,37 +1,48 @@
-"""One Python worker of a cluster: `python -m funasr_beam.pipeline.worker`, started by the pool for a TaskManager."""
+"""One Python worker of a cluster: a process that the pool starts for a TaskManager."""
 
-import argparse
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
 import time
+from pathlib import Path
 
 _LOOK_EVERY_S = 2.0
 _MISSES = 2
 _log = logging.getLogger("funasr_beam")
 
 
-def main() -> int:
-    """Work for one TaskManager until it has no more work or is gone."""
-    parser = argparse.ArgumentParser(prog="python -m funasr_beam.pipeline.worker", description=__doc__)
-    parser.add_argument("--control", required=True, metavar="HOST:PORT", help="where the TaskManager gives work")
-    parser.add_argument("--id", required=True, help="under which name")
-    arguments = parser.parse_args()
+def work(control: str, name: str, log: Path | None) -> None:
+    """Work for the TaskManager at HOST:PORT until it has no more work or is gone; this process ends with it."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _set_up_log(log)
+    _log.info("Working for %s as %s in process %d", control, name, os.getpid())
+    threading.Thread(target=_end_with_the_server, args=(control,), daemon=True).start()
+    _end(_serve(control, name))
+
+
+def _serve(control: str, name: str) -> int:
     import grpc
     from apache_beam.runners.worker.sdk_worker import SdkHarness
 
-    # By force, since Beam has already logged something on being imported, which sets up a log without times.
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, force=True)
-    _log.info("Working for %s as %s in process %d", arguments.control, arguments.id, os.getpid())
-    threading.Thread(target=_end_with_the_server, args=(arguments.control,), daemon=True).start()
     try:
-        SdkHarness(arguments.control, worker_id=arguments.id).run()
+        SdkHarness(control, worker_id=name).run()
     except (grpc.RpcError, grpc.FutureTimeoutError):
-        return _gone(arguments.control)
+        return _gone(control)
     _log.info("No more work")
     return 0
+
+
+def _set_up_log(log: Path | None) -> None:
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as file:
+            for stream in (sys.stdout, sys.stderr):  # also what libraries write past Python
+                os.dup2(file.fileno(), stream.fileno())
+    # By force, since Beam has already logged something on being imported, which sets up a log without times.
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, force=True)
 
 
 def _end_with_the_server(address: str) -> None:
@@ -61,7 +72,3 @@ def _end(code: int) -> None:
     logging.shutdown()
     sys.stderr.flush()
     os._exit(code)
-
-
-if __name__ == "__main__":
-    _end(main())

@@ -1,11 +1,14 @@
 """Finished units become immutable objects: the checkpoint of the run."""
 
+import logging
 from collections.abc import Iterator
 
 import apache_beam as beam
 
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.results import UnitResult
+
+_log = logging.getLogger("funasr_beam.worker")
 
 
 class CommitUnits(beam.PTransform[beam.PCollection[UnitResult], beam.PCollection[str]]):
@@ -26,4 +29,5 @@ class _Commit(beam.DoFn):
 
     def process(self, result: UnitResult) -> Iterator[str]:
         self._committed.commit(result)
+        _log.info("Unit %s is committed", result.name)
         yield result.name

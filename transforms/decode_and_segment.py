@@ -10,7 +10,7 @@ from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.front_end import FrontEnd, FrontEndConfig, UnitAudio
 from funasr_beam.model.records import Unit
 
-_log = logging.getLogger("funasr_beam")
+_log = logging.getLogger("funasr_beam.worker")
 
 
 class UnitAudioCoder(beam.coders.Coder):
@@ -68,8 +68,10 @@ class _Decode(beam.DoFn):
 
     def process(self, unit: Unit) -> Iterator[UnitAudio]:
         # An engine that lost one worker runs the healthy ones' units again, too: look before decoding.
-        if self._front_end is not None and not self._committed.has(unit.name):
-            _log.debug("Unit %s begins", unit.name)
+        if self._committed.has(unit.name):
+            _log.info("Unit %s is committed already", unit.name)
+        elif self._front_end is not None:
+            _log.info("Unit %s begins: %d spans", unit.name, len(unit.spans))
             yield self._front_end.prepare(unit)
 
     def teardown(self) -> None:

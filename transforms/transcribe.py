@@ -1,5 +1,8 @@
 """Audio of a unit becomes text through Beam's RunInference, one recogniser for each process."""
 
+import logging
+import os
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -9,6 +12,8 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from funasr_beam.model.front_end import UnitAudio
 from funasr_beam.model.results import UnitResult
 from funasr_beam.model.transcripts import TranscriberConfig, UnitTranscriber, load_transcriber
+
+_log = logging.getLogger("funasr_beam.worker")
 
 
 class RecognizerHandler(ModelHandler[Any, UnitResult, UnitTranscriber]):
@@ -20,7 +25,10 @@ class RecognizerHandler(ModelHandler[Any, UnitResult, UnitTranscriber]):
 
     def load_model(self) -> UnitTranscriber:
         """A loaded recogniser with what turns its hypotheses into results."""
-        return load_transcriber(self._config)
+        began = time.monotonic()
+        transcriber = load_transcriber(self._config)
+        _log.info("Process %d has loaded %s in %.1f s", os.getpid(), self._config.model, time.monotonic() - began)
+        return transcriber
 
     def run_inference(
         self, batch: Sequence[Any], model: UnitTranscriber, inference_args: dict[str, Any] | None = None

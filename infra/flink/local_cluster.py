@@ -30,7 +30,7 @@ from infra.flink.fetch_parts import VERSIONS, Parts, default_parts
 from infra.flink.java_options import CLIENT_JVM, JOB_MANAGER, JVM, LOG4J, TASK_MANAGER, flink_conf
 
 HERE = Path(__file__).resolve().parent
-START_TIMEOUT_S = 90.0
+START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 10.0
 
 
@@ -122,8 +122,8 @@ class Cluster:
             self._start_job_server()
             self._start_worker_pool()
             self._wait("every TaskManager has registered", lambda: self.overview()["taskmanagers"] >= task_managers)
-            self._wait("the job server answers", lambda: _listens(self.ports.job))
-            self._wait("the worker pool answers", lambda: _listens(self.ports.pool))
+            self._wait("the job server answers", lambda: listens(self.ports.job))
+            self._wait("the worker pool answers", lambda: listens(self.ports.pool))
         except BaseException:
             self.down()
             raise
@@ -190,7 +190,7 @@ class Cluster:
     def _start_job_manager(self) -> None:
         java = [*JVM, self._log4j, *JOB_MANAGER.jvm, "-cp", self._class_path(), JOB_MANAGER.main_class]
         self._start("jobmanager", ["java", *java, "--configDir", str(self._conf), *JOB_MANAGER.settings])
-        self._wait("Flink's JobManager answers", lambda: _listens(self.ports.rest))
+        self._wait("Flink's JobManager answers", lambda: listens(self.ports.rest))
 
     def _start_job_server(self) -> None:
         told = VERSIONS["job_server"]
@@ -249,7 +249,8 @@ def _signal(process: Process, number: signal.Signals) -> None:
         os.kill(process.pid, number)
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether anybody accepts connections on a port of this machine."""
     try:
         socket.create_connection(("localhost", port), timeout=1).close()
     except OSError:

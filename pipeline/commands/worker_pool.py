@@ -32,7 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
     from funasr_beam.pipeline.worker_pool import serve
 
-    pool = serve(arguments.port, arguments.logs)
+    logs = arguments.logs.resolve() if arguments.logs else None
+    pool = serve(arguments.port, logs)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         pool.ended.set()

@@ -16,8 +16,17 @@ class Engine(Protocol):
     units_at_once: int  # 1 or more
     loads_model_here: bool  # whether the workers live in this process
 
+    accelerator: str | None  # Beam's resource hint for the transcribe stage
+
+    def end_leftover(self, job: str) -> None:
+        """End a job of that name that a killed command left behind, so that it does not work beside the next one.
+
+        Raises:
+            funasr_beam.model.errors.RunError: it does not end.
+        """
+
     def make_runner(self, job: str) -> tuple[Any, PipelineOptions]:
-        """The Beam runner and its options for a job of that name; ends what an interrupted run left under it.
+        """The Beam runner and its options for a job of that name.
 
         Raises:
             funasr_beam.model.errors.RunError: the engine cannot be reached.

@@ -25,7 +25,11 @@ class DataflowEngine:
     def __init__(self, config: RunnerConfig) -> None:
         self._config = config
         self.units_at_once = requested_units(config)
+        self.accelerator = accelerator_hint(config.accelerator)
         _check_complete(config)
+
+    def end_leftover(self, job: str) -> None:
+        """Dataflow refuses a second job of the same name."""
 
     def make_runner(self, job: str) -> tuple[Any, PipelineOptions]:
         """The runner; needs the Google Cloud parts of Beam."""
@@ -57,6 +61,11 @@ def dataflow_arguments(config: RunnerConfig, job: str) -> list[str]:
         *([f"--num_workers={config.workers}"] if config.workers else []),
         *config.options,
     ]
+
+
+def accelerator_hint(name: str | None) -> str | None:
+    """Dataflow's resource hint for one GPU of that name."""
+    return f"type:{name};count:1;install-nvidia-driver" if name else None
 
 
 def dataflow_name(job: str) -> str:

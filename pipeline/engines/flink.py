@@ -25,6 +25,7 @@ _log = logging.getLogger("funasr_beam")
 class FlinkEngine:
     """Works on units in the TaskManagers of a cluster, one Python process and one model in each."""
 
+    accelerator: str | None = None
     loads_model_here = False
 
     def __init__(self, config: RunnerConfig) -> None:
@@ -35,13 +36,20 @@ class FlinkEngine:
         self._endpoint = job_endpoint(config, split_address(config.flink_master)[0])
         self.units_at_once = config.workers or self._master.slots()
 
-    def make_runner(self, job: str) -> tuple[Any, PipelineOptions]:
-        """The runner; a job that an interrupted command left on the cluster is cancelled first."""
-        check_listening(self._endpoint, "Beam's job server", _NO_SERVER)
+    def end_leftover(self, job: str) -> None:
+        """Cancel a job that a killed command left on the cluster, and wait until it is over."""
         for left in self._master.unfinished_jobs(job):
             _log.info("Cancelling Flink job %s, which an interrupted command left on the cluster", left)
             self._master.cancel(left)
-        self._wait_until_over(job)
+        deadline = time.monotonic() + _CANCEL_S
+        while self._master.unfinished_jobs(job):
+            if time.monotonic() > deadline:
+                raise RunError(f"an earlier job {job} on {self._master.address} does not end; cancel it there")
+            time.sleep(0.2)
+
+    def make_runner(self, job: str) -> tuple[Any, PipelineOptions]:
+        """The runner that hands jobs to the job server."""
+        check_listening(self._endpoint, "Beam's job server", _NO_SERVER)
         return portable_runner(portable_arguments(self._config, job, self._endpoint, self.units_at_once))
 
     def cancel(self, job: str) -> str | None:
@@ -55,10 +63,3 @@ class FlinkEngine:
         """The page of the job's exceptions."""
         job_id = self._master.newest_job(job)
         return self._master.page(job_id) if job_id else None
-
-    def _wait_until_over(self, job: str) -> None:
-        deadline = time.monotonic() + _CANCEL_S
-        while self._master.unfinished_jobs(job):
-            if time.monotonic() > deadline:
-                raise RunError(f"an earlier job {job} on {self._master.address} does not end; cancel it there")
-            time.sleep(0.2)

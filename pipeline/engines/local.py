@@ -13,11 +13,15 @@ _MOST_WORKERS = 8
 class LocalEngine:
     """Works on units in threads of this process."""
 
+    accelerator: str | None = None
     loads_model_here = True
 
     def __init__(self, config: RunnerConfig) -> None:
         self.units_at_once = config.workers or min(len(os.sched_getaffinity(0)), _MOST_WORKERS)
         self._options = config.options
+
+    def end_leftover(self, job: str) -> None:
+        """The threads of a killed command ended with it."""
 
     def make_runner(self, job: str) -> tuple[Any, PipelineOptions]:
         """Beam's FnApiRunner."""

@@ -14,12 +14,16 @@ _NO_SERVER = "start Beam's Spark job server (infra/spark), or name it with runne
 class SparkEngine:
     """Works on units in the executors of the cluster that a Spark job server submits to."""
 
+    accelerator: str | None = None
     loads_model_here = False
 
     def __init__(self, config: RunnerConfig) -> None:
         self._config = config
         self._endpoint = job_endpoint(config, "localhost")
         self.units_at_once = requested_units(config)
+
+    def end_leftover(self, job: str) -> None:
+        """Only Spark knows."""
 
     def make_runner(self, job: str) -> tuple[Any, PipelineOptions]:
         """The runner."""

@@ -170,7 +170,7 @@ def test_a_job_that_an_interrupted_command_left_is_cancelled_before_the_next(fli
         {"jid": "a", "name": "mine", "state": "RUNNING", "start-time": 1},
         {"jid": "b", "name": "another", "state": "RUNNING", "start-time": 2},
     ]
-    engine(flink).make_runner("mine")
+    engine(flink).end_leftover("mine")
     assert flink.cancelled == ("a",)
 
 
