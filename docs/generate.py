@@ -13,8 +13,10 @@ from funasr_beam.model.errors import Cause
 from funasr_beam.model.guards import Symptom
 from funasr_beam.model.tables import DESCRIPTIONS, TABLES
 from funasr_beam.pipeline.config import describe_keys
+from funasr_beam.pipeline.export.formats import FORMATS
 
 HERE = Path(__file__).parent
+EXPORT = HERE / "export.md"
 README = HERE.parent / "README.md"
 RESULTS = HERE.parent / "benchmarks" / "results"
 NOTE = "<!-- written by docs/generate.py -->\n"
@@ -74,6 +76,17 @@ def tables() -> str:
     lines += ["| flag | meaning |", "| --- | --- |"]
     lines += [f"| `{symptom}` | {symptom.sentence} |" for symptom in Symptom]
     return "\n".join([*lines, ""])
+
+
+def export() -> str:
+    """The page about exports with the table of its formats."""
+    rows = [
+        f"| `{name}` | {each.writes} | {each.read_by} | {each.audio or ('on request' if each.takes_audio else '')} |"
+        for name, each in FORMATS.items()
+    ]
+    table = "\n".join(["| format | writes | read by | clips |", "| --- | --- | --- | --- |", *rows])
+    text = EXPORT.read_text(encoding="utf-8")
+    return re.sub(r"(<!-- formats -->).*(<!-- /formats -->)", rf"\1\n\n{table}\n\n\2", text, flags=re.DOTALL)
 
 
 def readme() -> str:
@@ -148,6 +161,7 @@ PAGES = {
     HERE / "configuration.md": configuration,
     HERE / "causes.md": causes,
     HERE / "tables.md": tables,
+    EXPORT: export,
     README: readme,
 }
 
