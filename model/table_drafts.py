@@ -1,5 +1,6 @@
 """The tables of a run while they are written: drafts, a row group at a time, and another file when one is large."""
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -116,7 +117,8 @@ class _Drafts:
 
     def discard(self) -> None:
         for path in self.paths:
-            self.output.fs.rm(path)
+            with contextlib.suppress(FileNotFoundError):  # published already
+                self.output.fs.rm(path)
 
     def _pack(self) -> None:
         if self.rows:

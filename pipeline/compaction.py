@@ -43,6 +43,7 @@ def compact(output: Folder, part_bytes: int = PART_BYTES) -> CompactionReport:
         funasr_beam.model.errors.RunError: a run is at work there, or it cannot be written.
     """
     with only_run(output) as claim:
+        output.remove("_work/drafts")
         discard_unfinished_compactions(output)
         _delete_replaced(output)
         rows, files = stored_rows(output).num_rows, _count_files(output)

@@ -82,13 +82,22 @@ def discard_unfinished_compactions(output: Folder) -> None:
 
 def new_run(output: Folder, text_hash: str, kind: str = TRANSCRIPTION, replaces: tuple[str, ...] = ()) -> Run:
     """A run with an id behind all others, whatever the clock says; not saved yet."""
-    runs, now = list_runs(output), datetime.now(UTC)
-    stamp = f"{now:{_STAMP}}"
-    if runs and runs[-1].id[: len(stamp)] >= stamp:
-        newest = datetime.strptime(runs[-1].id[: len(stamp)], _STAMP).replace(tzinfo=UTC)
-        stamp = f"{newest + timedelta(seconds=1):{_STAMP}}"
+    now = datetime.now(UTC)
+    newest = max((run.id for run in list_runs(output)), default="")
     started_at = now.isoformat(timespec="seconds")
+    stamp = _stamp_behind(newest, now)
     return Run(f"{stamp}-{secrets.token_hex(3)}", text_hash, started_at, kind=kind, replaces=replaces)
+
+
+def _stamp_behind(newest: str, now: datetime) -> str:
+    stamp = f"{now:{_STAMP}}"
+    if newest[: len(stamp)] < stamp:
+        return stamp
+    try:
+        after = datetime.strptime(newest[: len(stamp)], _STAMP).replace(tzinfo=UTC) + timedelta(seconds=1)
+    except ValueError:  # an id that somebody gave by hand
+        return newest
+    return f"{after:{_STAMP}}"
 
 
 def _going_on(output: Folder, text_hash: str) -> Run | None:
