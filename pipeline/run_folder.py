@@ -124,7 +124,8 @@ def list_runs(output: Folder) -> list[Run]:
     """All runs of an output, oldest first."""
     names = [name for name in output.tree("runs") if name.endswith(f"/{_RUN_FILE}") and name.count("/") == 1]
     with ThreadPoolExecutor(_READERS, "runs") as pool:
-        return [_run(json.loads(text)) for text in pool.map(lambda name: output.read(f"runs/{name}"), names)]
+        runs = [_run(json.loads(text)) for text in pool.map(lambda name: output.read(f"runs/{name}"), names)]
+    return sorted(runs, key=lambda run: run.id)
 
 
 def _run(values: dict[str, Any]) -> Run:
@@ -144,7 +145,7 @@ def finished_runs(output: Folder) -> list[Run]:
 
 def finished_run_ids(output: Folder) -> list[str]:
     """Ids of the runs that have published everything, oldest first; one listing."""
-    return [name.removesuffix(f"/{_SUCCESS}") for name in output.tree("runs") if name.endswith(f"/{_SUCCESS}")]
+    return sorted(name.removesuffix(f"/{_SUCCESS}") for name in output.tree("runs") if name.endswith(f"/{_SUCCESS}"))
 
 
 def part_names(output: Folder, table: str) -> dict[str, list[str]]:
