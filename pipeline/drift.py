@@ -1,6 +1,6 @@
 """Drift of a run against the runs before it, from the metrics that each has left."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow.compute as pc
@@ -42,15 +42,30 @@ def measure_drift(output: Folder, runs: int = 7, run_id: str | None = None, limi
             [f"no such finished run with metrics in {output.show()}; there are: {', '.join(known) or 'none'}"],
         )
     place = known.index(run_id) if run_id is not None else len(known) - 1
+    return compare_with_earlier(output, known[place], known[:place], runs, limits)
+
+
+def compare_with_earlier(
+    output: Folder, run_id: str, earlier_ids: Sequence[str], runs: int = 7, limits: Limits | None = None
+) -> Drift:
+    """Compare a run, finished or not, with the newest of the runs before it that are large enough.
+
+    Args:
+        output: the output folder.
+        run_id: the run; it has its metrics.
+        earlier_ids: runs with metrics, oldest first.
+        runs: how many of them to compare with, at most.
+        limits: from where on a difference matters.
+    """
     limits = limits or Limits()
     earlier: list[RunProfile] = []
-    for earlier_id in reversed(known[:place]):
+    for earlier_id in reversed(earlier_ids):
         profile = read_profile(output, earlier_id)
         if profile.recordings >= limits.least_recordings:  # a run that only tried failures again is no night
             earlier.append(profile)
         if len(earlier) == runs:
             break
-    return compare_runs(read_profile(output, known[place]), earlier[::-1], limits)
+    return compare_runs(read_profile(output, run_id), earlier[::-1], limits)
 
 
 def read_profile(output: Folder, run_id: str) -> RunProfile:

@@ -1,11 +1,11 @@
-"""What drift detection said about a run, as it lies in the run's folder."""
+"""What drift detection says about a run, in the words of the report."""
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from funasr_beam.model.metrics.drift import Check
 from funasr_beam.model.storage import Folder
-
-DRIFT_FILE = "drift.json"
+from funasr_beam.pipeline.drift import compare_with_earlier
 
 
 @dataclass(frozen=True)
@@ -13,13 +13,28 @@ class Alarm:
     """A measure that is not what it was in earlier runs."""
 
     measure: str
-    message: str
+    before: str
+    now: str
 
 
-def read_alarms(output: Folder, run_id: str) -> tuple[Alarm, ...]:
-    """The alarms of a run; none where nobody looked."""
-    path = f"runs/{run_id}/{DRIFT_FILE}"
-    if not output.exists(path):
-        return ()
-    found = json.loads(output.read(path)).get("alarms", [])
-    return tuple(Alarm(str(each["measure"]), str(each["message"])) for each in found)
+@dataclass(frozen=True)
+class DriftReport:
+    """What came of the comparison of the newest run with those before it."""
+
+    run_id: str
+    baseline: int  # runs that it was compared with; 0: there were none, so nobody can tell
+    checks: int
+    alarms: tuple[Alarm, ...]
+
+
+def read_drift(output: Folder, run_ids: Sequence[str]) -> DriftReport | None:
+    """Drift of the last of some runs, oldest first; None where no run has metrics to compare."""
+    known = [run_id for run_id in run_ids if output.exists(f"runs/{run_id}/metrics.parquet")]
+    if not known:
+        return None
+    found = compare_with_earlier(output, known[-1], known[:-1])
+    return DriftReport(found.run_id, len(found.baseline), len(found.checks), tuple(map(_alarm, found.alarms)))
+
+
+def _alarm(check: Check) -> Alarm:
+    return Alarm(check.name.replace("_", " "), f"{check.before:,.4g}", f"{check.now:,.4g}")

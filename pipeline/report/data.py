@@ -11,7 +11,7 @@ from funasr_beam.model.metrics.summary import summarize
 from funasr_beam.model.records import Seconds
 from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.metrics import CURRENT, Source, measure
-from funasr_beam.pipeline.report.alarms import Alarm, read_alarms
+from funasr_beam.pipeline.report.alarms import DriftReport, read_drift
 from funasr_beam.pipeline.run_folder import COMPACTION, Run, finished_run_ids, list_runs
 from funasr_beam.pipeline.views import open_views
 
@@ -103,7 +103,7 @@ class ReportData:
     summary: Mapping[str, Any]
     metrics: DatasetMetrics
     provenance: tuple[Mapping[str, Any], ...]
-    alarms: tuple[Alarm, ...]
+    drift: DriftReport | None
     troubles: tuple[Trouble, ...]
     worst: Mapping[str, tuple[WorstSegment, ...]]
 
@@ -128,7 +128,7 @@ def read_report(output: Folder, run_id: str | None = None) -> ReportData:
             summary=summarize(metrics),
             metrics=metrics,
             provenance=tuple(reader.rows(_PROVENANCE)),
-            alarms=read_alarms(output, runs[-1].id) if runs else (),
+            drift=read_drift(output, [run.id for run in runs[-LAST_RUNS:]]),
             troubles=tuple(_trouble(row) for row in reader.rows(_TROUBLE)),
             worst={name: tuple(reader.worst(rest)) for name, rest in _WORST_SEGMENTS.items()},
         )

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.cli import main
+from funasr_beam.pipeline.config import MetricsConfig
+from funasr_beam.pipeline.metrics import RunFacts, write_metrics
 from funasr_beam.pipeline.report import words
 from funasr_beam.pipeline.report.data import read_report
 from funasr_beam.pipeline.report.page import render
@@ -155,10 +157,14 @@ def test_runs_are_compared(tmp_path):
 
 
 def test_alarms_of_the_last_run_stand_on_top(tmp_path):
-    output = make_output(tmp_path, "text")
-    output.write("runs/run1/drift.json", b'{"alarms": [{"measure": "speech", "message": "half of <b>usual</b>"}]}')
-    page = render(read_report(output))
-    assert "1 alarm" in page and "half of &lt;b&gt;usual&lt;/b&gt;" in page
+    for number in (1, 2, 3):
+        confidence = 0.4 if number == 3 else 0.9
+        rows = [recording(f"{number}-{place}", confidence=confidence, duration=60.0) for place in range(40)]
+        output = add_run(tmp_path, f"run{number}", rows)
+        write_metrics(output, Run(f"run{number}", "c", "2026-01-01T00:00:00"), MetricsConfig(), RunFacts(10.0, 0))
+    alarmed = render(read_report(output))
+    assert "the last run is not like the 2 before it" in alarmed and "<b>confidence</b>" in alarmed
+    assert "No alarms" in render(read_report(output, "run2"))
 
 
 def test_the_command_writes_the_page_where_it_is_wanted(tmp_path, capsys):
