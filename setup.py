@@ -25,6 +25,14 @@ def version() -> str:
 
 
 PACKAGES = subpackages()
+ALIGN = [  # word times from models that only align: how texts are read aloud
+    "fugashi>=1.5,<2",
+    "nagisa>=0.3,<0.4",
+    "num2words>=0.5.14,<0.6",
+    "soynlp>=0.0.493",
+    "unidic-lite>=1.0.8,<2",
+    "uroman>=1.3.1,<2",
+]
 
 # What funasr itself imports. It is installed without its own dependencies (see the Makefile): they hold numba, umap and
 # cloud clients, and the comparison needs none of them.
@@ -72,9 +80,11 @@ setup(
         "wetext>=0.1.8,<0.2",
     ],
     extras_require={
+        "align": ALIGN,
         "train": ["pypinyin>=0.55", "tokenizers>=0.22"],
         "parity": PARITY,
         "test": [
+            *ALIGN,
             *PARITY,
             "datasets>=4,<6",
             "hypothesis>=6",

@@ -21,6 +21,15 @@ class WordTime:
     confidence: float  # 0 to 1
 
 
+@dataclass(frozen=True)
+class TokenSpan:
+    """The frames of one token, half-open, and the sum of its posteriors over them."""
+
+    first: int
+    last: int
+    posterior_sum: float
+
+
 def split_words(text: str) -> list[str]:
     """The words that get times: whitespace words, single Chinese and Japanese characters, no punctuation.
 
@@ -58,17 +67,30 @@ def align_words(
     Raises:
         ValueError: a word without tokens, or a token that is the blank or not in `log_probs`.
     """
-    tokens = [token for word in words for token in word]
-    _check(words, tokens, blank, log_probs.shape[-1])
-    if not tokens:
-        return []
-    repeats = sum(left == right for left, right in itertools.pairwise(tokens))
-    if len(tokens) + repeats > len(log_probs):
-        return None
-    spans = _token_spans(log_probs, tokens, blank)
+    if not all(words):
+        raise ValueError(f"word {next(i for i, word in enumerate(words) if not word)} has no tokens")
+    spans = align_tokens(log_probs, [token for word in words for token in word], blank)
     if spans is None:
         return None
     return _word_times(spans, [len(word) for word in words], frame_s, offset_s, duration_s)
+
+
+def align_tokens(log_probs: "torch.Tensor", tokens: Sequence[int], blank: int) -> "list[TokenSpan] | None":
+    """The frames of every token on the best CTC path; None where the sound has too few, or there is no path.
+
+    Args:
+        log_probs: (frames, tokens) natural logarithms.
+        tokens: ids, none of them the blank.
+        blank: id of the blank.
+
+    Raises:
+        ValueError: a token that is the blank or not in `log_probs`.
+    """
+    _check(tokens, blank, log_probs.shape[-1])
+    if not tokens:
+        return []
+    repeats = sum(left == right for left, right in itertools.pairwise(tokens))
+    return None if len(tokens) + repeats > len(log_probs) else _token_spans(log_probs, tokens, blank)
 
 
 def stretch_words(times: Sequence[WordTime], max_tail_s: Seconds, duration_s: Seconds) -> list[WordTime]:
@@ -84,24 +106,13 @@ def stretch_words(times: Sequence[WordTime], max_tail_s: Seconds, duration_s: Se
     ]
 
 
-@dataclass(frozen=True)
-class _TokenSpan:
-    """The frames of one token, half-open, and the sum of its posteriors over them."""
-
-    first: int
-    last: int
-    posterior_sum: float
-
-
-def _check(words: Sequence[Sequence[int]], tokens: Sequence[int], blank: int, num_tokens: int) -> None:
-    if not all(words):
-        raise ValueError(f"word {next(i for i, word in enumerate(words) if not word)} has no tokens")
+def _check(tokens: Sequence[int], blank: int, num_tokens: int) -> None:
     strange = [token for token in tokens if token == blank or not 0 <= token < num_tokens]
     if strange or not 0 <= blank < num_tokens:
         raise ValueError(f"tokens {strange[:5]} (blank {blank}) do not fit a head of {num_tokens} outputs")
 
 
-def _token_spans(log_probs: "torch.Tensor", tokens: Sequence[int], blank: int) -> list[_TokenSpan] | None:
+def _token_spans(log_probs: "torch.Tensor", tokens: Sequence[int], blank: int) -> list[TokenSpan] | None:
     """The frames of every token on the best path; None where there is no path."""
     import torch
     from torchaudio.functional import forced_align
@@ -117,21 +128,21 @@ def _token_spans(log_probs: "torch.Tensor", tokens: Sequence[int], blank: int) -
     return _collapse(path[0].tolist(), frame_scores[0].exp().tolist(), int(places[0]))
 
 
-def _collapse(path: Sequence[int], posteriors: Sequence[float], blank: int) -> list[_TokenSpan]:
+def _collapse(path: Sequence[int], posteriors: Sequence[float], blank: int) -> list[TokenSpan]:
     """Runs of equal tokens on a CTC path, blanks left out."""
-    spans: list[_TokenSpan] = []
+    spans: list[TokenSpan] = []
     before = blank
     for frame, (token, posterior) in enumerate(zip(path, posteriors, strict=True)):
         if token != blank and token == before:
-            spans[-1] = _TokenSpan(spans[-1].first, frame + 1, spans[-1].posterior_sum + posterior)
+            spans[-1] = TokenSpan(spans[-1].first, frame + 1, spans[-1].posterior_sum + posterior)
         elif token != blank:
-            spans.append(_TokenSpan(frame, frame + 1, posterior))
+            spans.append(TokenSpan(frame, frame + 1, posterior))
         before = token
     return spans
 
 
 def _word_times(
-    spans: Sequence[_TokenSpan], word_lengths: Sequence[int], frame_s: Seconds, offset_s: Seconds, duration_s: Seconds
+    spans: Sequence[TokenSpan], word_lengths: Sequence[int], frame_s: Seconds, offset_s: Seconds, duration_s: Seconds
 ) -> list[WordTime] | None:
     """Put the tokens' frames together to words, within the audio."""
     times: list[WordTime] = []

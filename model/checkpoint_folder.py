@@ -24,14 +24,14 @@ def folder_problems(folder: Path) -> list[str]:
     if not folder.is_dir():
         return [f"{folder} is not there"]
     problems = _config_problems(folder)
-    problems += _code_problems(folder)
+    problems += [*code_problems(folder)]
     if (folder / "adapter_config.json").exists():
         problems.append("adapter_config.json: an adapter is no checkpoint; merge it into its base model first")
     if not (folder / "tokenizer.json").exists():
         problems.append("tokenizer.json is missing")
     if not any((folder / name).exists() for name in ("processor_config.json", "preprocessor_config.json")):
         problems.append("processor_config.json (or preprocessor_config.json) is missing")
-    return problems + _weight_problems(folder)
+    return problems + weight_problems(folder)
 
 
 def weights_sha256(folder: Path) -> str:
@@ -81,7 +81,7 @@ def _config_problems(folder: Path) -> list[str]:
     return []
 
 
-def _code_problems(folder: Path) -> Iterator[str]:
+def code_problems(folder: Path) -> Iterator[str]:
     """Whatever asks to run code of the checkpoint's own."""
     for name in _CONFIGS:
         if (folder / name).exists() and "auto_map" in (folder / name).read_text("utf-8"):
@@ -90,7 +90,7 @@ def _code_problems(folder: Path) -> Iterator[str]:
         yield f"{path.name} is code, and no checkpoint's code is run; move it away if nothing needs it"
 
 
-def _weight_problems(folder: Path) -> list[str]:
+def weight_problems(folder: Path) -> list[str]:
     """Whether all weights are there, as safetensors."""
     index = folder / "model.safetensors.index.json"
     if index.exists():

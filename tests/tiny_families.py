@@ -12,7 +12,11 @@ from transformers import (
     Qwen3ASRConfig,
     Qwen3ASRFeatureExtractor,
     Qwen3ASRForConditionalGeneration,
+    Qwen3ASRForTokenClassification,
     Qwen3ASRProcessor,
+    Wav2Vec2Config,
+    Wav2Vec2FeatureExtractor,
+    Wav2Vec2ForCTC,
     WhisperConfig,
     WhisperFeatureExtractor,
     WhisperForConditionalGeneration,
@@ -37,6 +41,11 @@ QWEN_TEMPLATE = (
     "{% for part in m.content %}"
     "{% if part.type == 'audio' %}<|audio_start|><|audio_pad|><|audio_end|>{% else %}{{ part.text }}{% endif %}"
     "{% endfor %}<|im_end|>\n{% endfor %}"
+)
+ALIGNER_TEMPLATE = (
+    "{% for m in messages %}{% for part in m.content %}"
+    "{% if part.type == 'audio' %}<|audio_start|><|audio_pad|><|audio_end|>"
+    "{% else %}{{ part.text }}<timestamp><timestamp>{% endif %}{% endfor %}{% endfor %}"
 )
 GLM_TEMPLATE = (
     "{% for m in messages %}<|user|>\n{% for part in m.content %}"
@@ -70,6 +79,40 @@ def build_qwen3_asr(folder: Path, *, seed: int = 0) -> Path:
     model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids([END, PAD])
     model.save_pretrained(folder)
     Qwen3ASRProcessor(Qwen3ASRFeatureExtractor(), tokenizer, chat_template=QWEN_TEMPLATE).save_pretrained(folder)
+    return folder
+
+
+def build_qwen3_aligner(folder: Path, *, seed: int = 0) -> Path:
+    """A Qwen3-ForcedAligner checkpoint with 100 steps of 80 ms."""
+    tokenizer = qwen_tokenizer()
+    torch.manual_seed(seed)
+    Qwen3ASRForTokenClassification(qwen_config(tokenizer, num_labels=100)).eval().save_pretrained(folder)
+    Qwen3ASRProcessor(Qwen3ASRFeatureExtractor(), tokenizer, chat_template=ALIGNER_TEMPLATE).save_pretrained(folder)
+    return folder
+
+
+def build_wav2vec2(folder: Path, letters: str, *, norm: str = "layer", seed: int = 0) -> Path:
+    """A wav2vec2-style CTC checkpoint of these letters; norm: "layer" as the large models, "group" as the base ones."""
+    vocabulary = {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "|": 4}
+    vocabulary |= {letter: place for place, letter in enumerate(letters, 5)}
+    torch.manual_seed(seed)
+    config = Wav2Vec2Config(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        conv_dim=(16,) * 7,
+        num_conv_pos_embeddings=16,
+        num_conv_pos_embedding_groups=4,
+        feat_extract_norm=norm,
+        do_stable_layer_norm=norm == "layer",
+        initializer_range=0.3,
+        pad_token_id=0,
+    )
+    Wav2Vec2ForCTC(config).eval().save_pretrained(folder)
+    Wav2Vec2FeatureExtractor(return_attention_mask=norm == "layer").save_pretrained(folder)
+    (folder / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
     return folder
 
 

@@ -32,7 +32,10 @@ class AlignTask:
 
 @dataclass(frozen=True)
 class Alignment:
-    """The times of all words of a text, as `word_spans` cuts them, in order."""
+    """The times of all words of a text, in order.
+
+    A word is one of `word_spans`, or several where nobody knows at what time they meet, such as 今日 (kyō).
+    """
 
     words: tuple[Word, ...]
     score: float  # 0 to 1: how well text and sound fit

@@ -104,8 +104,8 @@ class AudioLlmRecognizer:
 
     def _embed(self, inputs: Sequence[Any]) -> list[torch.Tensor]:
         """Each prompt as embeddings, with the encoded audio in its place; (positions, LLM hidden)."""
-        features = _stack([item["input_features"] for item in inputs]).to(self._device)
-        mask = _stack([item["input_features_mask"] for item in inputs]).to(self._device)
+        features = stack([item["input_features"] for item in inputs]).to(self._device)
+        mask = stack([item["input_features_mask"] for item in inputs]).to(self._device)
         encoded = self._model.get_audio_features(features, mask, return_dict=True).pooler_output
         rows = encoded.to(self._model.lm_head.weight.dtype)
         places = [item["input_ids"][0] == self._processor.audio_token_id for item in inputs]
@@ -160,7 +160,7 @@ def hint_text(options: RecognitionOptions, tokenizer: Any) -> str | None:
     return text.strip() or None
 
 
-def _stack(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+def stack(parts: Sequence[torch.Tensor]) -> torch.Tensor:
     """Tensors of shape (1, ..., frames) as one batch, zeros behind the shorter ones."""
     longest = max(part.shape[-1] for part in parts)
     return torch.cat([torch.nn.functional.pad(part, (0, longest - part.shape[-1])) for part in parts])
