@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails
 
 from funasr_beam.model.errors import UsageError
-from funasr_beam.model.languages import language_code
+from funasr_beam.model.languages import LANGUAGE_CODES, language_code
 from funasr_beam.model.metrics.groups import parse_grouping
 from funasr_beam.model.segmentation import SegmentationConfig
 from funasr_beam.pipeline.refused import refuse_runner
@@ -127,6 +127,33 @@ class RecognitionConfig(Section):
             raise ValueError(str(error).partition(": ")[2]) from error
 
 
+class AlignmentConfig(Section):
+    """Where the times of words come from; a segment whose times cannot be believed has none."""
+
+    aligner: Literal["auto", "ctc", "qwen3", "wav2vec2", "none"] = Field(
+        "auto",
+        description="ctc: the checkpoint's own head; qwen3, wav2vec2: a model that only aligns; none: no word times; "
+        "auto: the head, and where there is none whichever of the two below are named.",
+    )
+    qwen3: str | None = Field(
+        None, description="Hub id or folder of Qwen3-ForcedAligner (zh en yue fr de it ja ko pt ru es)."
+    )
+    wav2vec2: dict[str, str] = Field(
+        {}, description="Language code -> hub id or folder of a CTC model of letters; * for one on romanised text."
+    )
+    min_score: Share | None = Field(
+        None, description="Least alignment_score for word times; none: what was measured for the aligner."
+    )
+
+    @field_validator("wav2vec2")
+    @classmethod
+    def _known_languages(cls, value: dict[str, str]) -> dict[str, str]:
+        unknown = [code for code in value if code != "*" and code not in LANGUAGE_CODES]
+        if unknown:
+            raise ValueError(f'"{unknown[0]}" is no language code, nor * for all others')
+        return value
+
+
 class RunnerConfig(Section):
     """Where and how wide the pipeline runs."""
 
@@ -202,6 +229,7 @@ class Config(Section):
     segmentation: SegmentationSection = SegmentationSection()
     batching: BatchingConfig = BatchingConfig()
     recognition: RecognitionConfig = RecognitionConfig()
+    alignment: AlignmentConfig = AlignmentConfig()
     runner: RunnerConfig = RunnerConfig()
     metrics: MetricsConfig = MetricsConfig()
 

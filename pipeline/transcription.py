@@ -25,6 +25,7 @@ from funasr_beam.model.transcripts import TranscriberConfig, load_transcriber
 from funasr_beam.model.vad import vad_version
 from funasr_beam.model.version import __version__
 from funasr_beam.pipeline import flow
+from funasr_beam.pipeline.alignment import alignment_identity, alignment_settings
 from funasr_beam.pipeline.claim import Claim, ClaimedWatch, only_run
 from funasr_beam.pipeline.config import Config, text_hash
 from funasr_beam.pipeline.done import read_done
@@ -102,7 +103,8 @@ def transcribe(config: Config, display: Display) -> RunReport:
     checkpoint = describe_model(config.model)
     _check_language(config, checkpoint)
     segmentation = fit_segmentation(config, checkpoint)
-    key = text_hash(config, segmentation, checkpoint.identity, tool_versions())
+    versions = tool_versions() | alignment_identity(alignment_settings(config))
+    key = text_hash(config, segmentation, checkpoint.identity, versions)
     with only_run(output) as claim:
         output.remove("_work/drafts")  # what a killed run had begun to write
         display.phase("Planning")
@@ -182,6 +184,7 @@ def _stage(
             told.retry,
             config.batching.max_padded_s,
             config.batching.max_items,
+            alignment_settings(config),
         ),
         committed,
     )

@@ -38,6 +38,12 @@ class AlignmentSettings:
         ]
         return [(source, model) for source, model in named if model and self.aligner in ("auto", source)]
 
+    def models(self) -> list[tuple[Source, str]]:
+        """Every model that may be used, in a fixed order."""
+        languages = [None, *(code for code, _ in self.wav2vec2)]
+        found = {model for language in languages for model in self.candidates(language)}
+        return sorted(found)
+
 
 @dataclass
 class WordAligner:
@@ -75,8 +81,7 @@ class WordAligner:
         Raises:
             funasr_beam.model.errors.RunError: one cannot be loaded.
         """
-        languages = {None, *(code for code, _ in self.settings.wav2vec2)}
-        for model in {found for code in languages for found in self.settings.candidates(code)}:
+        for model in self.settings.models():
             self._load(*model)
 
     def _judge_own(self, hypothesis: Hypothesis) -> Hypothesis:

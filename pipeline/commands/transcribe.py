@@ -43,6 +43,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--hotwords-file", metavar="FILE", help="text file or URI with a word to expect on each line")
     parser.add_argument("--context", metavar="TEXT", help="what the recordings are about, in a sentence or two")
     parser.add_argument("--itn", choices=("rules", "model", "none"), help="how spoken numbers become digits (rules)")
+    parser.add_argument(
+        "--aligner",
+        choices=("auto", "ctc", "qwen3", "wav2vec2", "none"),
+        help="where word times come from (auto: the checkpoint's own head, else the aligners named in the settings)",
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where the recogniser runs (auto)")
     parser.add_argument("--runner", metavar="ENGINE", help="local (default), flink, dataflow, spark")
     parser.add_argument("--flink-master", metavar="HOST:PORT", help="the Flink cluster's REST interface")
@@ -95,6 +100,7 @@ def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
         "recognition.hotwords_file": arguments.hotwords_file,
         "recognition.context": arguments.context,
         "recognition.itn": arguments.itn,
+        "alignment.aligner": arguments.aligner,
         "recognition.device": arguments.device,
         "runner.name": arguments.runner,
         "runner.flink_master": arguments.flink_master,
