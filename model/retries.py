@@ -7,7 +7,7 @@ from itertools import islice
 
 from funasr_beam.model.batching import BatchLimits, recognize_all
 from funasr_beam.model.borders import settle_border
-from funasr_beam.model.guards import Evidence, Symptom, examine, tonality
+from funasr_beam.model.guards import TONES_UNDER, Evidence, Symptom, examine, tonality
 from funasr_beam.model.language_id import SpokenLanguage
 from funasr_beam.model.recognizers.base import Recognizer, Utterance
 from funasr_beam.model.records import SAMPLE_RATE, Failure, Hypothesis, RecognitionOptions, Seconds, Word
@@ -33,7 +33,7 @@ class Listened:
     def evidence(self) -> Evidence:
         """What the guards go by; tones are looked for only where the VAD is not sure, as that takes milliseconds."""
         known = Evidence(self.utterance.duration_s, self.speech, self.speech_probability)
-        sure = known.speech_probability is not None and not known.is_weak
+        sure = known.speech_probability is not None and known.speech_probability >= TONES_UNDER
         return known if sure else replace(known, tonality=tonality(self.utterance.samples))
 
     def part(self, start_s: Seconds, end_s: Seconds) -> "Listened":

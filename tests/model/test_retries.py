@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from funasr_beam.model.batching import BatchLimits
-from funasr_beam.model.recognizers.base import Utterance
+from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
+from funasr_beam.model.recognizers.families import load_recognizer
 from funasr_beam.model.records import Failure, RecognitionOptions
 from funasr_beam.model.retries import Listened, recognize_guarded
+from tests.audio_doubles import mixed_utterances
 from tests.recognizer_doubles import (
     HANZI,
     PAUSE_S,
@@ -147,6 +149,16 @@ def test_batch_mates_change_nothing_and_bad_ones_are_tried_again_together():
     assert len({item.attempts for item in alone}) > 2
     assert len(reader.calls) <= 8
     assert run(Reader(loops_above(5.0)), *listened[::-1]) == alone[::-1]
+
+
+def test_a_real_model_that_does_not_end_is_flagged(tiny_checkpoint):
+    recognizer = load_recognizer(str(tiny_checkpoint), RecognizerSettings(device="cpu"))
+    listened = [Listened(utterance, None, None) for utterance in mixed_utterances(12)]
+    endless = [item.finish_reason == "length" for item in recognizer.recognize([item.utterance for item in listened])]
+    results = recognize_guarded(recognizer, listened, LIMITS)
+    assert any(endless)
+    for was_endless, result in zip(endless, results, strict=True):
+        assert not was_endless or any(flag.startswith("token_limit") for flag in result.flags)
 
 
 def test_nothing_gives_nothing():

@@ -9,6 +9,7 @@ import torch
 from funasr_beam.model.batching import BatchLimits, recognize_all
 from funasr_beam.model.checkpoint import resolve
 from funasr_beam.model.errors import Cause, RecordingError, RunError
+from funasr_beam.model.languages import LANGUAGE_NAMES
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.fun_asr_nano import (
     FunAsrNanoRecognizer,
@@ -95,6 +96,31 @@ def test_hotwords_cannot_smuggle_control_tokens_into_the_prompt(recognizer):
     hypothesis = recognizer.recognize([Utterance(sound(1.0, 1), RecognitionOptions(hotwords=(smuggled,)))])[0]
     plain = recognizer.recognize([Utterance(sound(1.0, 1), RecognitionOptions(hotwords=("dog assistant",)))])[0]
     assert hypothesis == plain
+
+
+def test_each_utterance_of_a_batch_has_its_own_hotwords_context_and_language(recognizer):
+    languages = [*LANGUAGE_NAMES, None]
+    asked = [
+        Utterance(
+            sound(0.5 + 0.1 * (number % 7), number % 3),
+            RecognitionOptions(
+                languages[number % 32],
+                (f"caller {number}", "开放时间")[: number % 3],
+                f"call {number}" if number % 4 else None,
+            ),
+        )
+        for number in range(64)
+    ]
+    together = recognizer.recognize(asked)
+    assert texts(together) == texts(recognizer.recognize([item])[0] for item in asked)
+    assert len(set(texts(together))) > 50
+
+
+def test_hotwords_that_would_fill_the_prompt_are_refused(recognizer):
+    words = tuple(f"hotword number {number} of a dictionary" for number in range(1_000))
+    with pytest.raises(RecordingError, match="at most 4,096") as error:
+        recognizer.recognize([Utterance(sound(0.5, 1), RecognitionOptions(hotwords=words))])
+    assert error.value.cause is Cause.BAD_OPTIONS
 
 
 def test_an_endless_text_stops_at_its_own_budget(recognizer, utterances, alone):
