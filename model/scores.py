@@ -22,6 +22,7 @@ def quality_columns(segments: Sequence[SegmentResult]) -> dict[str, Any]:
         "snr_db": _mean(segments, "snr_db"),
         "clipping": _mean(segments, "clipping"),
         "bandwidth_hz": _mean(segments, "bandwidth_hz"),
+        "speech_probability": _mean(segments, "speech_probability"),
     }
 
 

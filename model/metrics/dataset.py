@@ -27,6 +27,7 @@ RECORDING_COLUMNS = (
     "snr_db",
     "clipping",
     "bandwidth_hz",
+    "speech_probability",
     "mixed_error_rate",
     "word_errors",
     "character_errors",
@@ -52,6 +53,7 @@ SEGMENT_COLUMNS = (
     "snr_db",
     "clipping",
     "bandwidth_hz",
+    "speech_probability",
     "error_code",
     "num_words",
 )
@@ -74,6 +76,7 @@ _RECORDING_BINS = {
     "snr_db": _DB,
     "clipping": relative(),
     "bandwidth_hz": _HZ,
+    "speech_probability": _SHARE,
     "mixed_error_rate": _SHARE,
 }
 _SEGMENT_BINS = {
@@ -85,6 +88,7 @@ _SEGMENT_BINS = {
     "snr_db": _DB,
     "clipping": relative(),
     "bandwidth_hz": _HZ,
+    "speech_probability": _SHARE,
 }
 
 

@@ -21,6 +21,7 @@ NUMBERS = (
     "snr_db",
     "clipping",
     "bandwidth_hz",
+    "speech_probability",
     "mixed_error_rate",
 )
 """Values of a recording whose distribution is watched."""

@@ -45,4 +45,5 @@ def test_means_are_weighted_with_lengths_and_leave_out_what_is_not_known():
             SegmentResult(0, 2, 5.0, 9.0, failure=Failure("recognise", Cause.MODEL_ERROR, "no")),
         ]
     )
-    assert columns == {"confidence": 0.6, "chars_per_s": 1.0, "snr_db": 10.0, "clipping": None, "bandwidth_hz": None}
+    known = {name: value for name, value in columns.items() if value is not None}
+    assert known == {"confidence": 0.6, "chars_per_s": 1.0, "snr_db": 10.0}
