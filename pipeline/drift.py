@@ -10,7 +10,7 @@ from funasr_beam.model.errors import UsageError
 from funasr_beam.model.metrics.drift import NUMBERS, Drift, Limits, RunProfile, compare_runs
 from funasr_beam.model.metrics.histograms import Bin
 from funasr_beam.model.storage import Folder
-from funasr_beam.pipeline.run_folder import finished_runs
+from funasr_beam.pipeline.run_folder import finished_run_ids
 
 _FAMILIES = {
     "recordings": "status",
@@ -35,7 +35,7 @@ def measure_drift(output: Folder, runs: int = 7, run_id: str | None = None, limi
     Raises:
         UsageError: there is no such finished run.
     """
-    known = [run.id for run in finished_runs(output) if output.exists(_metrics_path(run.id))]
+    known = _with_metrics(output)
     if not known or (run_id is not None and run_id not in known):
         raise UsageError(
             f"drift of {run_id or 'the newest run'}:",
@@ -43,6 +43,11 @@ def measure_drift(output: Folder, runs: int = 7, run_id: str | None = None, limi
         )
     place = known.index(run_id) if run_id is not None else len(known) - 1
     return compare_with_earlier(output, known[place], known[:place], runs, limits)
+
+
+def drift_of_unfinished(output: Folder, run_id: str) -> Drift:
+    """Compare a run that is about to finish with the finished ones before it."""
+    return compare_with_earlier(output, run_id, [name for name in _with_metrics(output) if name < run_id])
 
 
 def compare_with_earlier(
@@ -87,6 +92,10 @@ def profile_of(run_id: str, rows: list[Mapping[str, Any]]) -> RunProfile:
         elif family in _FAMILIES and value not in _NOT_WORKED_ON:
             shares.setdefault(_FAMILIES[family], {})[value] = int(row["value"])
     return RunProfile(run_id, sum(shares.get("status", {}).values()), numbers, shares)
+
+
+def _with_metrics(output: Folder) -> list[str]:
+    return [name for name in finished_run_ids(output) if output.exists(_metrics_path(name))]
 
 
 def _metrics_path(run_id: str) -> str:

@@ -29,6 +29,11 @@ def print_summary(report: RunReport, max_failed: float) -> None:
     for cause in metrics["causes"]:
         console.print(f"{cause}: {Cause(cause).sentence}", style="dim")
     _print_places(console, report)
+    if metrics["drift"]:
+        names = ", ".join(metrics["drift"])
+        console.print(
+            f"unlike the runs before it: {names}; see funasr-beam drift {report.output.show()}", style="yellow"
+        )
     if report.failed_share > max_failed:
         console.print(f"{report.failed_share:.1%} failed, more than --max-failed {max_failed:.1%}", style="red")
 

@@ -29,6 +29,7 @@ from funasr_beam.pipeline.alignment import alignment_identity, alignment_setting
 from funasr_beam.pipeline.claim import Claim, ClaimedWatch, only_run
 from funasr_beam.pipeline.config import Config, text_hash
 from funasr_beam.pipeline.done import read_done
+from funasr_beam.pipeline.drift import drift_of_unfinished
 from funasr_beam.pipeline.engines.base import Engine
 from funasr_beam.pipeline.guard import read_guard
 from funasr_beam.pipeline.latest_sql import write_latest_sql
@@ -229,6 +230,7 @@ def _provenance(run: Run, checkpoint: CheckpointInfo) -> Provenance:
 def _finish(output: Folder, run: Run, config: Config, facts: RunFacts) -> dict[str, Any]:
     """Write the run's own files, `_SUCCESS` last, and put away what was only needed to go on."""
     summary = write_metrics(output, run, config.metrics, facts)
+    summary["drift"] = [check.name for check in drift_of_unfinished(output, run.id).alarms]
     write_json(output, f"{run.folder}/config.json", redact_all(config.model_dump(mode="json")))
     write_json(output, f"{run.folder}/environment.json", _environment())
     write_latest_sql(output, [*finished_run_ids(output), run.id])

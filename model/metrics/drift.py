@@ -93,7 +93,7 @@ def compare_runs(run: RunProfile, earlier: Sequence[RunProfile], limits: Limits 
         chance = limits.chance / (len(NUMBERS) + len(SHARES))
         checks += (check for name in NUMBERS for check in _compare_numbers(name, run, known, chance, limits))
         checks += (check for name in SHARES for check in _compare_shares(name, run, known, chance, limits))
-    if known:
+    if known and run.recordings:  # a run that found everything done is no night
         checks.insert(0, _compare_volume(run, known, limits))
     return Drift(run.run_id, tuple(each.run_id for each in known), tuple(checks))
 

@@ -7,6 +7,7 @@ import pytest
 
 from funasr_beam.pipeline.cli import main
 from funasr_beam.pipeline.config import MetricsConfig
+from funasr_beam.pipeline.drift import drift_of_unfinished
 from funasr_beam.pipeline.metrics import RunFacts, write_metrics
 from funasr_beam.pipeline.run_folder import Run
 from tests.pipeline.outputs import add_run, recording
@@ -73,3 +74,15 @@ def test_the_first_run_has_nothing_to_be_compared_with(tmp_path, capsys):
 def test_a_run_that_is_not_there_is_told_with_those_that_are(output, capsys):
     assert main(["drift", output.show(), "--run", "x"]) == 2
     assert "20260105T000000Z-aaaaaa" in capsys.readouterr().err
+
+
+def test_a_run_that_is_about_to_finish_is_compared_with_the_finished_ones(output, tmp_path):
+    add_night(tmp_path, 6, confidence=0.7, finished=False)
+    found = drift_of_unfinished(output, "20260106T000000Z-aaaaaa")
+    assert len(found.baseline) == 5
+    assert [check.name for check in found.alarms] == ["confidence"]
+
+
+def test_a_run_that_found_everything_done_is_quiet(output, tmp_path):
+    add_night(tmp_path, 6, count=0)
+    assert main(["drift", output.show()]) == 0
