@@ -59,7 +59,7 @@ def main() -> int:
     """Make the clips, run the command, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=200, help="clips without speech")
-    parser.add_argument("--speech", type=int, default=25, help="recordings of speech of each language and channel")
+    parser.add_argument("--speech", type=int, default=10, help="recordings of speech of each language and channel")
     parser.add_argument("--store", action="store_true", help="keep the result")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

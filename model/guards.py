@@ -32,9 +32,11 @@ _SLOWEST = 3.0
 _SLOWEST_FROM_S = 3.0
 _LONGEST_GAP_S = 2.5
 _WIDE_WEIGHT = 2.5
+_DIGIT_WEIGHT = 4.0
 _ECHOED_SHARE = 0.8
 _FFT_SAMPLES = 1024
 _LETTERS = regex.compile(r"[\p{L}\p{N}]")
+_DIGITS = regex.compile(r"\p{N}")
 _WIDE = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]")
 
 
@@ -121,17 +123,18 @@ def examine(hypothesis: Hypothesis, evidence: Evidence, options: RecognitionOpti
     return tuple(symptom for symptom, is_there in found.items() if is_there)
 
 
-def weighted_letters(text: str) -> float:
+def weighted_letters(text: str, digit_weight: float = 1.0) -> float:
     """Letters and digits, where a character that is a syllable counts as 2.5, so that one limit fits all languages."""
-    return len(_LETTERS.findall(text)) + (_WIDE_WEIGHT - 1) * len(_WIDE.findall(text))
+    letters = len(_LETTERS.findall(text)) + (_WIDE_WEIGHT - 1) * len(_WIDE.findall(text))
+    return letters + (digit_weight - 1) * len(_DIGITS.findall(text)) if digit_weight != 1.0 else letters
 
 
 def is_too_slow(text: str, speech_s: Seconds) -> bool:
     """Whether three seconds of speech or more hold under 3 letters (1.2 Chinese characters) a second.
 
-    The slowest of 181 human prompts over two seconds has 6.3.
+    The slowest of 181 human prompts over two seconds has 6.3. A digit counts as 4: "$125,000" takes three seconds.
     """
-    return speech_s >= _SLOWEST_FROM_S and weighted_letters(text) < _SLOWEST * speech_s
+    return speech_s >= _SLOWEST_FROM_S and weighted_letters(text, _DIGIT_WEIGHT) < _SLOWEST * speech_s
 
 
 def longest_gap_s(hypothesis: Hypothesis, evidence: Evidence) -> Seconds:
@@ -167,7 +170,8 @@ def is_hotword_echo(text: str, hotwords: Sequence[str], evidence: Evidence) -> b
 
 def is_non_speech(hypothesis: Hypothesis, evidence: Evidence) -> bool:
     """Whether little speaks for speech in what became text: nothing but tones, or neither VAD nor model is sure."""
-    return evidence.is_tonal or (evidence.is_weak and (segment_confidence(hypothesis.tokens) or 0.0) < UNSURE)
+    confidence = segment_confidence(hypothesis.tokens)  # None: a remote model that tells nothing
+    return evidence.is_tonal or (evidence.is_weak and confidence is not None and confidence < UNSURE)
 
 
 def tonality(samples: Samples) -> float:

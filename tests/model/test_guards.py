@@ -66,6 +66,10 @@ def test_far_too_little_text_for_so_much_speech_is_told(text):
     assert symptoms(heard(text), spoke(2.0)) == set()
 
 
+def test_a_number_in_digits_is_no_lack_of_text():
+    assert symptoms(heard("$125,000"), spoke(4.4)) == set()
+
+
 def test_silence_in_a_segment_is_no_lack_of_text():
     pauses = Evidence(12.0, ((0.2, 1.4), (10.9, 11.8)), 0.95)
     assert symptoms(heard("so the invoice"), pauses) == set()
@@ -93,6 +97,7 @@ def test_text_of_which_neither_vad_nor_model_is_sure_is_told():
     assert symptoms(heard("the", probability=0.4), spoke(0.6, probability=0.6)) == {Symptom.NON_SPEECH}
     assert symptoms(heard("the", probability=0.9), spoke(0.6, probability=0.6)) == set()
     assert symptoms(heard("the", probability=0.4), spoke(0.6, probability=0.95)) == set()
+    assert symptoms(Hypothesis("the", (), "stop"), spoke(0.6, probability=0.6)) == set()  # nobody knows how sure
 
 
 @pytest.mark.parametrize("text", ["", "。", " ... "])

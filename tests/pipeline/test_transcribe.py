@@ -62,6 +62,14 @@ def test_text_comes_with_words_on_the_recordings_clock(finished):
         assert segment["end"] <= recordings[segment["recording_id"]]["duration"] + 0.001
 
 
+def test_good_speech_is_recognised_once_without_a_flag_in_the_language_of_its_text(finished):
+    segments = [row for row in rows(finished, "segments") if row["text"]]
+    assert {(tuple(row["flags"]), row["attempt"], row["language_source"]) for row in segments} == {((), 1, "detected")}
+    assert all(row["language"] == ("en" if row["text_raw"].isascii() else "zh") for row in segments)
+    assert all(row["speech_probability"] > 0.8 and 0 < row["confidence"] <= 1 for row in segments)
+    assert all(0 < word["confidence"] <= 1 for row in segments for word in row["words"])
+
+
 def test_a_failure_is_no_silence_and_silence_is_no_failure(finished):
     for row in rows(finished):
         if row["status"] == "failed":
