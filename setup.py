@@ -68,6 +68,7 @@ setup(
         "pyyaml>=6",
         "rapidfuzz>=3.10,<4",
         "regex>=2025.1",
+        "requests>=2.32,<3",
         "rich>=14",
         "s3fs>=2026.1",
         "safetensors>=0.6",

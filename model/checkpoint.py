@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from funasr_beam.model.checkpoint_folder import DECLARATION, folder_problems, read_json, weights_sha256
+from funasr_beam.model.endpoint import Endpoint
 from funasr_beam.model.errors import RunError, UsageError
-from funasr_beam.model.families import FAMILIES, FUN_ASR_NANO, WHISPER, WHISPER_CODES, Family
+from funasr_beam.model.families import FAMILIES, FUN_ASR_NANO, REMOTE, WHISPER, WHISPER_CODES, Family
 from funasr_beam.model.hub import cached_snapshot, download_snapshot
 from funasr_beam.model.known_models import KNOWN_MODELS, KnownModel, find_known, models_home
 from funasr_beam.model.languages import LANGUAGE_CODES
@@ -125,6 +126,19 @@ def describe(ref: CheckpointRef) -> CheckpointInfo:
         languages=_languages(declared, ref, family, folder),
         family=family,
         sample_scale=_sample_scale(declared, folder),
+    )
+
+
+def describe_endpoint(endpoint: Endpoint) -> CheckpointInfo:
+    """What a run records of a remote model: its name and host; nobody knows its weights."""
+    return CheckpointInfo(
+        model_id=endpoint.model_id,
+        revision=None,
+        sha256=None,
+        longest_segment_s=REMOTE.longest_segment_s,
+        audio_tokens="all",
+        languages=REMOTE.languages,
+        family=REMOTE,
     )
 
 

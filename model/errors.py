@@ -24,6 +24,9 @@ class Cause(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     MODEL_ERROR = "model_error"
     BAD_OPTIONS = "bad_options"
+    REMOTE_UNAVAILABLE = "remote_unavailable"
+    REMOTE_ANSWER = "remote_answer"
+    REMOTE_REFUSED = "remote_refused"
     EXCLUDED = "excluded"
 
     @property
@@ -56,6 +59,9 @@ _SENTENCES = {
     Cause.OUT_OF_MEMORY: "Decoding passed its memory limit, or a segment did not fit into memory even on its own.",
     Cause.MODEL_ERROR: "The recogniser failed on the segment even on its own.",
     Cause.BAD_OPTIONS: "An option of this recording in the manifest cannot be used.",
+    Cause.REMOTE_UNAVAILABLE: "The remote recogniser did not answer, or had no time, even after retries.",
+    Cause.REMOTE_ANSWER: "What the remote recogniser answered could not be understood, even after retries.",
+    Cause.REMOTE_REFUSED: "The remote recogniser refused the segment.",
     Cause.EXCLUDED: "The recording was left out on purpose, by the rule in the message.",
 }
 
@@ -68,6 +74,8 @@ _RETRYABLE = frozenset(
         Cause.DECODER_CRASHED,
         Cause.OUT_OF_MEMORY,
         Cause.MODEL_ERROR,
+        Cause.REMOTE_UNAVAILABLE,
+        Cause.REMOTE_ANSWER,
     }
 )
 

@@ -21,7 +21,18 @@ _URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'\"<>\\^`{|}]+")
 _SECRET_NAME = re.compile(
     r"(?i)(secret|token|passw|credential|private|account_?key|access_?key|api_?key|connection_string|sas)"
 )
-_SECRET_PLACES = ("AWS_", "AZURE_", "GOOGLE_", "GCS_", "HF_", "HUGGING_FACE_", "FSSPEC_", "S3_", "FUNASR_BEAM_")
+_SECRET_PLACES = (
+    "AWS_",
+    "AZURE_",
+    "GOOGLE_",
+    "GCS_",
+    "HF_",
+    "HUGGING_FACE_",
+    "FSSPEC_",
+    "S3_",
+    "FUNASR_BEAM_",
+    "OPENAI_",
+)
 _SHORTEST_SECRET = 8
 
 

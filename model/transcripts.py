@@ -16,7 +16,7 @@ from funasr_beam.model.confidence import segment_confidence, weigh_words
 from funasr_beam.model.front_end import SpanAudio, UnitAudio
 from funasr_beam.model.itn import FinalWord, InverseTextNormalizer
 from funasr_beam.model.language_id import LanguageDetector, SpokenLanguage
-from funasr_beam.model.recognizers.base import Recognizer, RecognizerSettings, Utterance
+from funasr_beam.model.recognizers.base import Recognizer, RecognizerSettings, RemoteSettings, Utterance
 from funasr_beam.model.recognizers.families import load_recognizer
 from funasr_beam.model.records import Failure, Hypothesis, Seconds, Segment, Word
 from funasr_beam.model.results import SegmentResult, SpanResult, StageSeconds, UnitResult
@@ -39,6 +39,7 @@ class TranscriberConfig:
     max_padded_s: Seconds = 240.0
     max_items: int = 0  # 0: what suits the device
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
+    remote: RemoteSettings = field(default_factory=RemoteSettings)
 
 
 @lru_cache(maxsize=1)
@@ -48,7 +49,7 @@ def load_transcriber(config: TranscriberConfig) -> "UnitTranscriber":
     Raises:
         funasr_beam.model.errors.RunError: the checkpoint cannot be loaded, or the device is not there.
     """
-    settings = RecognizerSettings(device=config.device, audio_tokens=config.audio_tokens)
+    settings = RecognizerSettings(device=config.device, audio_tokens=config.audio_tokens, remote=config.remote)
     return UnitTranscriber(load_recognizer(config.model, settings), config)
 
 

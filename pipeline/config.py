@@ -127,6 +127,18 @@ class RecognitionConfig(Section):
             raise ValueError(str(error).partition(": ")[2]) from error
 
 
+class RemoteConfig(Section):
+    """How a remote model is asked; the key stands in the environment of the workers, never here."""
+
+    timeout_s: float = Field(120.0, gt=0, description="For one whole answer.")
+    attempts: int = Field(6, ge=1, description="How often a segment is sent until it fails.")
+    max_in_flight: int = Field(8, ge=1, le=256, description="Requests at once of one worker process.")
+    requests_per_minute: float = Field(0.0, ge=0, description="Most of one worker process; 0: no limit.")
+    api_key_variable: str = Field(
+        "FUNASR_BEAM_API_KEY", min_length=1, description="Environment variable that holds the key; unset: none is sent."
+    )
+
+
 class AlignmentConfig(Section):
     """Where the times of words come from; a segment whose times cannot be believed has none."""
 
@@ -141,8 +153,8 @@ class AlignmentConfig(Section):
     wav2vec2: dict[str, str] = Field(
         {}, description="Language code -> hub id or folder of a CTC model of letters; * for one on romanised text."
     )
-    min_score: Share | None = Field(
-        None, description="Least alignment_score for word times; none: what was measured for the aligner."
+    min_score: float | None = Field(
+        None, ge=0, le=1, description="Least alignment_score for word times; none: what was measured for the aligner."
     )
 
     @field_validator("wav2vec2")
@@ -215,7 +227,9 @@ class Config(Section):
     input: Texts = Field(min_length=1, description="Folders, files, globs, URIs or manifests.")
     output: str = Field(min_length=1, description="Folder or URI for the tables.")
     model: str = Field(
-        "fun-asr-nano", min_length=1, description="fun-asr-nano, fun-asr-mlt-nano, demo, hub id, folder."
+        "fun-asr-nano",
+        min_length=1,
+        description="fun-asr-nano, fun-asr-mlt-nano, demo, hub id, folder, https://HOST/v1#MODEL.",
     )
     retry: Retry = Field(
         "passing",
@@ -230,6 +244,7 @@ class Config(Section):
     batching: BatchingConfig = BatchingConfig()
     recognition: RecognitionConfig = RecognitionConfig()
     alignment: AlignmentConfig = AlignmentConfig()
+    remote: RemoteConfig = RemoteConfig()
     runner: RunnerConfig = RunnerConfig()
     metrics: MetricsConfig = MetricsConfig()
 

@@ -9,13 +9,14 @@ from typing import Any
 
 from funasr_beam.model.assembly import assemble
 from funasr_beam.model.audio.limits import DecodeLimits
-from funasr_beam.model.checkpoint import DEMO, CheckpointInfo, resolve
+from funasr_beam.model.checkpoint import CheckpointInfo
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.front_end import FrontEndConfig
 from funasr_beam.model.itn import itn_version
 from funasr_beam.model.planning import PlanRules
-from funasr_beam.model.recognizers.families import describe_model
+from funasr_beam.model.recognizers.base import RemoteSettings
+from funasr_beam.model.recognizers.families import describe_model, name_for_workers
 from funasr_beam.model.redaction import redact_all
 from funasr_beam.model.rows import Provenance
 from funasr_beam.model.segmentation import SegmentationConfig
@@ -172,7 +173,7 @@ def _stage(
     config: Config, checkpoint: CheckpointInfo, segmentation: SegmentationConfig, committed: CommittedUnits
 ) -> StageConfig:
     told = config.recognition
-    model = _model_for_workers(config.model)
+    model = name_for_workers(config.model)
     return StageConfig(
         Expected(model, checkpoint.identity),
         FrontEndConfig(segmentation, min(config.plan.border_window_s, config.plan.span_s / 4)),
@@ -186,15 +187,10 @@ def _stage(
             config.batching.max_padded_s,
             config.batching.max_items,
             alignment_settings(config),
+            RemoteSettings(**config.remote.model_dump()),
         ),
         committed,
     )
-
-
-def _model_for_workers(name: str) -> str:
-    """A folder by its absolute path: workers may have another working directory."""
-    ref = resolve(name)
-    return str(ref.path) if ref.path is not None and name != DEMO else name
 
 
 def _transcribe_units(plan: Plan, stage: StageConfig, display: Display, to: _Submission) -> None:

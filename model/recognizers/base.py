@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from funasr_beam.model.checkpoint import AudioTokens, CheckpointInfo
-from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Samples, Seconds
+from funasr_beam.model.records import SAMPLE_RATE, Failure, Hypothesis, RecognitionOptions, Samples, Seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,12 +23,24 @@ class Utterance:
 
 
 @dataclass(frozen=True)
+class RemoteSettings:
+    """How an endpoint is asked; none of it changes a text."""
+
+    timeout_s: Seconds = 120.0  # for one whole answer
+    attempts: int = 6
+    max_in_flight: int = 8  # of one worker process
+    requests_per_minute: float = 0.0  # of one worker process; 0: as many as there are
+    api_key_variable: str = "FUNASR_BEAM_API_KEY"  # of the environment of whoever asks; unset: no key is sent
+
+
+@dataclass(frozen=True)
 class RecognizerSettings:
     """How a model is run, whatever its family."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     audio_tokens: AudioTokens | None = None  # None: as the checkpoint says; Fun-ASR-Nano only
     base_tokens: int = 32  # a hypothesis may have this many tokens
+    remote: RemoteSettings = field(default_factory=RemoteSettings)
     tokens_per_s: float = 20.0  # and this many per second: far above speech, well below an endless loop
 
 
@@ -46,8 +58,8 @@ class Recognizer(Protocol):
     def describe(self) -> CheckpointInfo:
         """Which model this is."""
 
-    def recognize(self, utterances: Sequence[Utterance]) -> list[Hypothesis]:
-        """One hypothesis per utterance, in order, each as if it had been alone.
+    def recognize(self, utterances: Sequence[Utterance]) -> Sequence[Hypothesis | Failure]:
+        """One hypothesis per utterance, in order, each as if it had been alone; a failure where that one alone failed.
 
         Raises:
             RecordingError: an utterance cannot be recognised whatever is tried; the others may be fine.

@@ -1,6 +1,7 @@
 """Which family of models a name means: what is known of it before it is loaded, and its recogniser."""
 
-from funasr_beam.model.checkpoint import CheckpointInfo, describe, resolve
+from funasr_beam.model.checkpoint import DEMO, CheckpointInfo, describe, describe_endpoint, resolve
+from funasr_beam.model.endpoint import Endpoint, is_remote
 from funasr_beam.model.families import GLM_ASR, QWEN3_ASR, WHISPER
 from funasr_beam.model.recognizers.base import Recognizer, RecognizerSettings
 
@@ -12,7 +13,15 @@ def describe_model(model: str) -> CheckpointInfo:
         funasr_beam.model.errors.UsageError: the name means nothing.
         funasr_beam.model.errors.RunError: the checkpoint cannot be had, or is unsafe or incomplete.
     """
-    return describe(resolve(model))
+    return describe_endpoint(Endpoint.parse(model)) if is_remote(model) else describe(resolve(model))
+
+
+def name_for_workers(model: str) -> str:
+    """The name under which workers find the same model: a folder by its absolute path, as they may start elsewhere."""
+    if is_remote(model) or model == DEMO:
+        return model
+    ref = resolve(model)
+    return str(ref.path) if ref.path is not None else model
 
 
 def load_recognizer(model: str, settings: RecognizerSettings) -> Recognizer:
@@ -20,8 +29,13 @@ def load_recognizer(model: str, settings: RecognizerSettings) -> Recognizer:
 
     Raises:
         funasr_beam.model.errors.UsageError: the name means nothing.
-        funasr_beam.model.errors.RunError: the checkpoint cannot be loaded, or the device is not there.
+        funasr_beam.model.errors.RunError: the checkpoint cannot be loaded, the device is not there, or the endpoint
+            does not let us in.
     """
+    if is_remote(model):
+        from funasr_beam.model.recognizers.remote import RemoteRecognizer
+
+        return RemoteRecognizer(Endpoint.parse(model), settings.remote)
     ref = resolve(model)
     family = describe(ref).family
     if family is QWEN3_ASR:

@@ -14,6 +14,7 @@ examples:
   funasr-beam transcribe s3://bucket/calls/ --output s3://bucket/transcripts/ --language zh --hotword 开放时间
   funasr-beam transcribe s3://bucket/calls/ --output s3://bucket/transcripts/ --runner flink --flink-master host:8081
   funasr-beam transcribe calls/ --output transcripts/ --hotwords-file products.txt --context "calls to a bookshop"
+  funasr-beam transcribe calls/ --output transcripts/ --model http://localhost:8000/v1#Qwen/Qwen3-ASR-1.7B
   funasr-beam transcribe manifest.csv --output transcripts/ --config run.toml --set plan.unit_s=600
 """
 
@@ -36,7 +37,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting, such as plan.unit_s=60"
     )
     parser.add_argument(
-        "--model", metavar="MODEL", help="fun-asr-nano (default), fun-asr-mlt-nano, demo, hub id, folder"
+        "--model",
+        metavar="MODEL",
+        help="fun-asr-nano (default), fun-asr-mlt-nano, demo; a hub id or folder of Fun-ASR, Qwen3-ASR, GLM-ASR or "
+        "Whisper; or https://HOST/v1#NAME of an OpenAI-compatible service, whose key is in FUNASR_BEAM_API_KEY",
     )
     parser.add_argument("--language", metavar="CODE", help="language of all recordings; none: the model decides")
     parser.add_argument("--hotword", action="append", metavar="WORD", help="a word to expect; may be given repeatedly")

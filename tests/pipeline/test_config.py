@@ -24,7 +24,7 @@ def test_all_problems_are_told_at_once(tmp_path):
     file.write_text('input = ["x"]\nouput = "y"\n[batching]\nmax_items = -1\n')
     problems = problems_of(file=file, flags={})
     assert problems[0] == "output: is required"
-    assert any(p.startswith("ouput: unknown key; did you mean output? known: batching,") for p in problems)
+    assert any(p.startswith("ouput: unknown key; did you mean output? known: alignment, batching,") for p in problems)
     assert any(p.startswith("batching.max_items = -1: ") for p in problems)
 
 
