@@ -30,6 +30,7 @@ from tests.tiny_checkpoint import build_checkpoint
 
 RESULT = Path(__file__).parent / "results" / "batch_invariance.json"
 BATCHES = {"8": BatchLimits(1e9, 8), "64": BatchLimits(1e9, 64), "by length": BatchLimits(60.0, 64)}
+LISTS = 2_000
 HINTS = ("Anna Brown", "Fun-ASR", "开放时间", "invoice", "退款", "Berlin", "laptop", "西安", "Julia", "会员卡")
 
 
@@ -77,7 +78,21 @@ def measure(count: int) -> dict[str, Score]:
                 alone = [recognizer.recognize([item])[0] for item in asked]
                 for name, limits in BATCHES.items():
                     scores[f"{model}, {precision}, {name}"] = compare(recognizer, asked, alone, limits)
+        recognizer = FunAsrNanoRecognizer.load(resolve(models["tiny"][0]), RecognizerSettings(device="cpu"))
+        asked = make_lists(LISTS)
+        alone = [recognizer.recognize([item])[0] for item in asked]
+        scores[f"tiny, float32, 64 of {LISTS:,} lists"] = compare(recognizer, asked, alone, BATCHES["64"])
     return scores
+
+
+def make_lists(count: int) -> list[Utterance]:
+    """Half a second of noise, so many times, each with a list of hotwords of its own."""
+    rng = np.random.default_rng(0)
+    sounds = [rng.normal(0, 3000, SAMPLE_RATE // 2 + 160 * place).astype(np.int16) for place in range(16)]
+    return [
+        Utterance(sounds[place % 16], RecognitionOptions(None, (*Random(place).sample(HINTS, 3), f"caller {place}")))
+        for place in range(count)
+    ]
 
 
 def make_utterances(count: int) -> list[Utterance]:

@@ -35,7 +35,7 @@ class TranscriberConfig:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     audio_tokens: AudioTokens | None = None  # None: as the checkpoint says
     itn: Itn = "rules"
-    retry: bool = True  # what a guard objects to is recognised again
+    repair: bool = True  # what a guard objects to is recognised again
     max_padded_s: Seconds = 240.0
     max_items: int = 0  # 0: what suits the device
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
@@ -66,7 +66,7 @@ class UnitTranscriber:
         # On a CPU a larger batch only costs memory: of 8, 16, 32 and 64 segments, 16 were recognised fastest.
         max_items = config.max_items or (64 if recognizer.on_gpu else 16)
         self._limits = BatchLimits(config.max_padded_s, max_items)
-        self._rounds = ROUNDS if config.retry else 0
+        self._rounds = ROUNDS if config.repair else 0
         self._itn = config.itn
         self._normalizer = InverseTextNormalizer(latin_default(recognizer.describe().languages))
         self._languages = LanguageDetector(recognizer.describe().languages)

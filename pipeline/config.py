@@ -114,7 +114,7 @@ class RecognitionConfig(Section):
     audio_tokens: Literal["checkpoint", "low", "all"] = Field(
         "checkpoint", description="How many audio rows the language model sees; the checkpoint knows."
     )
-    retry: bool = Field(
+    repair: bool = Field(
         True, description="Whether what a guard objects to is recognised again; if not, it is flagged only."
     )
 
@@ -300,7 +300,7 @@ def text_hash(config: Config, segmentation: SegmentationConfig, model: str, vers
         "segmentation": asdict(segmentation),
         "itn": config.recognition.itn,
         "audio_tokens": config.recognition.audio_tokens,
-        "retry": config.recognition.retry,
+        "repair": config.recognition.repair,
         "model": model,
         "versions": dict(versions),
     }

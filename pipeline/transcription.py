@@ -183,7 +183,7 @@ def _stage(
             told.device,
             None if told.audio_tokens == "checkpoint" else told.audio_tokens,
             told.itn,
-            told.retry,
+            told.repair,
             config.batching.max_padded_s,
             config.batching.max_items,
             alignment_settings(config),

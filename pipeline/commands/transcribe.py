@@ -42,10 +42,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="fun-asr-nano (default), fun-asr-mlt-nano, demo; a hub id or folder of Fun-ASR, Qwen3-ASR, GLM-ASR or "
         "Whisper; or https://HOST/v1#NAME of an OpenAI-compatible service, whose key is in FUNASR_BEAM_API_KEY",
     )
-    parser.add_argument("--language", metavar="CODE", help="language of all recordings; none: the model decides")
-    parser.add_argument("--hotword", action="append", metavar="WORD", help="a word to expect; may be given repeatedly")
-    parser.add_argument("--hotwords-file", metavar="FILE", help="text file or URI with a word to expect on each line")
-    parser.add_argument("--context", metavar="TEXT", help="what the recordings are about, in a sentence or two")
+    _add_hints(parser)
     parser.add_argument("--itn", choices=("rules", "model", "none"), help="how spoken numbers become digits (rules)")
     parser.add_argument(
         "--aligner",
@@ -66,6 +63,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--max-failed", type=_share, metavar="SHARE", help="largest share of failed recordings for exit code 0 (5%%)"
     )
+
+
+def _add_hints(parser: argparse.ArgumentParser) -> None:
+    """What the user knows about the recordings; a manifest may say otherwise for one."""
+    parser.add_argument("--language", metavar="CODE", help="language of all recordings; none: the model decides")
+    parser.add_argument("--hotword", action="append", metavar="WORD", help="a word to expect; may be given repeatedly")
+    parser.add_argument("--hotwords-file", metavar="FILE", help="text file or URI with a word to expect on each line")
+    parser.add_argument("--context", metavar="TEXT", help="what the recordings are about, in a sentence or two")
 
 
 def run(arguments: argparse.Namespace) -> int:
