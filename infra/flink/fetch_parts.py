@@ -46,9 +46,14 @@ class Parts:
         return self.folder / f"{VERSIONS['job_server']['artifact']}-{VERSIONS['job_server']['version']}"
 
     @property
+    def resource_definition(self) -> Path:
+        """The operator's definition of a FlinkDeployment, against which manifests are checked."""
+        return self.folder / f"flinkdeployment-{VERSIONS['operator']['version']}.yml"
+
+    @property
     def complete(self) -> bool:
         """Whether everything has been fetched."""
-        return self.flink.is_dir() and self.job_server.is_dir()
+        return self.flink.is_dir() and self.job_server.is_dir() and self.resource_definition.is_file()
 
 
 def default_parts() -> Parts:
@@ -65,6 +70,8 @@ def fetch(parts: Parts) -> None:
             _fetch_flink(draft).rename(parts.flink)
         if not parts.job_server.is_dir():
             _fetch_job_server(draft).rename(parts.job_server)
+        if not parts.resource_definition.is_file():
+            _fetch_resource_definition(draft).rename(parts.resource_definition)
 
 
 def _fetch_flink(draft: Path) -> Path:
@@ -85,17 +92,35 @@ def _fetch_flink(draft: Path) -> Path:
 
 
 def _fetch_job_server(draft: Path) -> Path:
-    if shutil.which("mvn") is None:
-        raise SystemExit("mvn is missing: install the Debian packages openjdk-17-jre-headless and maven")
-    shutil.copy(HERE / "job_server_pom.xml", draft / "pom.xml")
     told = VERSIONS["job_server"]
-    versions = [f"-Dartifact={told['artifact']}", f"-Dbeam={told['version']}"]
-    maven = ["mvn", "--quiet", "--batch-mode", "--file", str(draft / "pom.xml")]
-    _run([*maven, "dependency:copy-dependencies", f"-DoutputDirectory={draft / 'jars'}", *versions])
+    jars = _fetch_from_maven(draft / "jars", "org.apache.beam", told["artifact"], told["version"])
     merged = draft / "job-server"
     merged.mkdir()
-    _merge_jars(sorted((draft / "jars").glob("*.jar")), merged / "job-server.jar")
+    _merge_jars(jars, merged / "job-server.jar")
     return merged
+
+
+def _fetch_resource_definition(draft: Path) -> Path:
+    told = VERSIONS["operator"]
+    jars = _fetch_from_maven(draft / "operator", "org.apache.flink", told["artifact"], told["version"], alone=True)
+    found = draft / "flinkdeployment.yml"
+    with zipfile.ZipFile(jars[0]) as jar:
+        found.write_bytes(jar.read("META-INF/fabric8/flinkdeployments.flink.apache.org-v1.yml"))
+    return found
+
+
+def _fetch_from_maven(folder: Path, group: str, artifact: str, version: str, *, alone: bool = False) -> list[Path]:
+    """An artifact's jar, with all that it needs unless it is wanted alone."""
+    if shutil.which("mvn") is None:
+        raise SystemExit("mvn is missing: install the Debian packages openjdk-17-jre-headless and maven")
+    maven = ["mvn", "--quiet", "--batch-mode", f"-DoutputDirectory={folder}"]
+    if alone:
+        _run([*maven, "dependency:copy", f"-Dartifact={group}:{artifact}:{version}"])
+    else:
+        told = {"group": group, "artifact": artifact, "version": version}
+        pom = ["--file", str(HERE / "pom.xml"), *(f"-D{key}={value}" for key, value in told.items())]
+        _run([*maven, *pom, "dependency:copy-dependencies"])
+    return sorted(folder.glob("*.jar"))
 
 
 def _merge_jars(jars: Sequence[Path], merged: Path) -> None:
