@@ -113,6 +113,8 @@ def _set_up_logging(*, verbose: bool) -> None:
         logging.getLogger("funasr_beam.worker").setLevel(logging.WARNING)  # units, one by one
         # Beam logs the traceback of whatever stops it, several times; the error itself comes back to us.
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(lambda record: record.name != "root")  # through which it hands on a cluster's log lines
 
 
 def _complain(message: str, code: int) -> int:

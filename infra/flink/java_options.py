@@ -84,8 +84,9 @@ rest.bind-port: {rest_port}
 io.tmp.dirs: {folder}
 heartbeat.interval: 1000
 heartbeat.timeout: 5000
-restart-strategy.type: fixed-delay
-restart-strategy.fixed-delay.attempts: 5
-restart-strategy.fixed-delay.delay: 1s
+restart-strategy.type: failure-rate
+restart-strategy.failure-rate.max-failures-per-interval: 3
+restart-strategy.failure-rate.failure-rate-interval: 10 min
+restart-strategy.failure-rate.delay: 1 s
 jobmanager.execution.failover-strategy: region
 """
