@@ -4,6 +4,7 @@ import argparse
 import importlib
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -47,6 +48,7 @@ configuration; 3 the run could not go on; 130 interrupted (the same command goes
 
 def run() -> None:
     """The program: runs the command line and ends with its exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: a job on a cluster must not go on alone
     code = main()
     if code in (EXIT_CANNOT_GO_ON, EXIT_INTERRUPTED):
         # Worker threads may be deep inside the model, and some abort when the interpreter takes itself apart around

@@ -60,7 +60,7 @@ def test_a_cancelled_job_goes_on_with_the_same_command(archive, cluster):
 
     run = start(archive, cluster, output)
     second = wait_for_commits(archive, output, run, len(first) + 3)
-    run.send_signal(signal.SIGINT)
+    run.terminate()  # as Ctrl-C, which a test that runs in the background could not send
     code, _, error = finish(run)
     assert code == 130
     assert "cancelled Flink job" in error and "the same command goes on" in error
