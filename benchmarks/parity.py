@@ -28,10 +28,11 @@ from tests.parity import PROMPTS, Apart, Ours, compare_stages
 from tests.upstream import Samples, Stages, Upstream
 
 RESULT = Path(__file__).parent / "results" / "parity.json"
-MAX_TOKENS = 12
+MAX_TOKENS = 8
 LIMITS = {"features": 1e-3, "encoder": 1e-4, "adaptor": 1e-3, "ctc": 1e-3, "embeddings": 1e-3}
 DURATIONS_S = (1.0, 4.1, 12.0)
 MODES = ("low", "all")
+SIDES = ("upstream", "ours")
 
 
 def main() -> None:
@@ -58,7 +59,7 @@ def collect(folder: Path, load: Callable[[], Any]) -> None:
     """Everything that one implementation computes, a file for each part; parts that are there are left alone."""
     folder.mkdir(exist_ok=True)
     parts = [f"stages-{seconds}" for seconds in DURATIONS_S]
-    parts += [f"{mode}-{number:02}" for mode in MODES for number in range(len(PROMPTS))]
+    parts += [f"{kind}-{mode}" for mode in MODES for kind in ("embeddings", "texts")]
     missing = [part for part in parts if not (folder / f"{part}.pt").exists()]
     if not missing:
         return
@@ -72,17 +73,16 @@ def collect(folder: Path, load: Callable[[], Any]) -> None:
 
 
 def compute(implementation: Any, part: str) -> dict[str, Any]:
-    """One part: the stages of one sound, or the embeddings and the text for one prompt."""
+    """One part: the stages of one sound, or the embeddings or the texts for all prompts, each with its own sound."""
     kind, _, which = part.partition("-")
     if kind == "stages":
         stages = implementation.stages(samples_of(float(which)))
         return {field.name: getattr(stages, field.name) for field in fields(Stages)}
-    implementation.hear(kind)
-    prompt, samples = list(PROMPTS.values())[int(which)], samples_of(3.0, seed=int(which))
-    return {
-        "embeddings": implementation.embeddings(samples, prompt),
-        "text": implementation.text(samples, prompt, MAX_TOKENS),
-    }
+    implementation.hear(which)
+    asked = [(samples_of(1.5, seed=seed), prompt) for seed, prompt in enumerate(PROMPTS.values())]
+    if kind == "embeddings":
+        return {"embeddings": [implementation.embeddings(samples, prompt) for samples, prompt in asked]}
+    return {"texts": implementation.texts(asked, MAX_TOKENS)}
 
 
 def samples_of(duration_s: float, seed: int = 0) -> Samples:
@@ -123,24 +123,21 @@ def worst(work: Path) -> dict[str, float]:
     """The largest absolute difference at each stage, over all sounds and prompts."""
     aparts: list[dict[str, float]] = []
     for seconds in DURATIONS_S:
-        theirs, ours = (Stages(**load(work / name / f"stages-{seconds}.pt")) for name in ("upstream", "ours"))
+        theirs, ours = (Stages(**load(work / name / f"stages-{seconds}.pt")) for name in SIDES)
         aparts.append(asdict(compare_stages(theirs, ours)))
     found = {field.name: max(apart[field.name] for apart in aparts) for field in fields(Apart)}
     pairs = [
-        [load(work / name / f"{mode}-{number:02}.pt")["embeddings"] for name in ("upstream", "ours")]
+        pair
         for mode in MODES
-        for number in range(len(PROMPTS))
+        for pair in zip(*(load(work / name / f"embeddings-{mode}.pt")["embeddings"] for name in SIDES), strict=True)
     ]
     return found | {"embeddings": max((theirs - ours).abs().max().item() for theirs, ours in pairs)}
 
 
 def same_texts(work: Path, mode: str) -> tuple[int, int]:
     """How many of the prompts give the same text, and how many texts there are."""
-    texts = [
-        [load(work / name / f"{mode}-{number:02}.pt")["text"] for name in ("upstream", "ours")]
-        for number in range(len(PROMPTS))
-    ]
-    return sum(theirs == ours for theirs, ours in texts), len({theirs for theirs, _ in texts})
+    theirs, ours = (load(work / name / f"texts-{mode}.pt")["texts"] for name in SIDES)
+    return sum(one == other for one, other in zip(theirs, ours, strict=True)), len(set(theirs))
 
 
 def load(path: Path) -> dict[str, Any]:

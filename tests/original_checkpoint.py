@@ -1,6 +1,7 @@
 """Original Fun-ASR-Nano folders with random weights: model.pt, config.yaml, tokenizer, SenseVoice's tokens."""
 
 import base64
+import contextlib
 import json
 import math
 from dataclasses import asdict, dataclass
@@ -8,11 +9,21 @@ from pathlib import Path
 
 import torch
 import yaml
+from safetensors import safe_open
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast, Qwen3Config
 
-from funasr_beam.model.conversion.architecture import AdaptorSizes, Architecture, EncoderSizes, LlmSizes
-from funasr_beam.model.conversion.tensors import OUTPUT_LAYER, original_shapes
+from funasr_beam.model.conversion.architecture import (
+    AdaptorSizes,
+    Architecture,
+    EncoderSizes,
+    LlmSizes,
+    read_architecture,
+    read_yaml,
+)
+from funasr_beam.model.conversion.original import read_original
+from funasr_beam.model.conversion.source import llm_sizes
+from funasr_beam.model.conversion.tensors import EMBEDDING, OUTPUT_LAYER, original_shapes, target_names
 from tests.tiny_checkpoint import CONTROL_TOKENS, END, PAD, build_tokenizer
 
 WORDS = ["hello", "world", "the", "quick", "brown", "fox", "jumps", "over", "lazy", "dog", "we", "open", "at", "nine"]
@@ -137,6 +148,23 @@ def random_tensors(architecture: Architecture, recipe: Recipe) -> dict[str, torc
         tensors[name] = tensor if is_ctc else tensor.to(recipe.dtype)
     tensors[OUTPUT_LAYER] = tensors["llm.model.embed_tokens.weight"].clone()
     return tensors
+
+
+def different_tensors(original: Path, converted: Path) -> list[str]:
+    """The names of the original tensors whose numbers did not all arrive, one tensor in memory at a time."""
+    encoder = read_architecture(read_yaml(original / "config.yaml"), llm_sizes(original / "Qwen3-0.6B")).encoder
+    different = []
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(safe_open(path, "pt")) for path in converted.glob("*.safetensors")]
+        places = {name: file for file in files for name in file.keys()}  # noqa: SIM118 - it is no mapping
+        for name, tensor in read_original(original / "model.pt").items():
+            targets = target_names(name, encoder)
+            if name == OUTPUT_LAYER and targets[0] not in places:
+                targets = target_names(EMBEDDING, encoder)  # tied
+            parts = [places[target].get_tensor(target) for target in targets if target in places]
+            if len(parts) != len(targets) or not torch.equal(torch.cat(parts), tensor):
+                different.append(name)
+    return different
 
 
 def write_tiktoken(path: Path) -> int:

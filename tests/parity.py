@@ -1,5 +1,6 @@
 """Our recogniser beside upstream's: what is asked of both, and how far they are apart."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,10 +77,11 @@ class Ours:
         rows, _ = self.recognizer._encode_audio(self.recognizer._extract_features([utterance]))
         return self.recognizer._embed(utterance, rows[0])
 
-    def text(self, samples: Samples, prompt: Prompt, max_tokens: int) -> str:
-        """What it writes; `max_tokens` is what the constructor was told."""
+    def texts(self, asked: Sequence[tuple[Samples, Prompt]], max_tokens: int) -> list[str]:
+        """What it writes in one batch; `max_tokens` is what the constructor was told."""
         assert max_tokens == self._max_tokens
-        return self.recognizer.recognize([Utterance(samples, prompt.options, prompt.itn)])[0].text
+        utterances = [Utterance(samples, prompt.options, prompt.itn) for samples, prompt in asked]
+        return [hypothesis.text for hypothesis in self.recognizer.recognize(utterances)]
 
 
 def compare_stages(theirs: Stages, ours: Stages) -> Apart:

@@ -83,12 +83,12 @@ class Upstream:
         return found[0]
 
     @torch.inference_mode()
-    def text(self, samples: Samples, prompt: Prompt, max_tokens: int) -> str:
-        """What its `inference_llm` writes, greedily."""
+    def texts(self, asked: Sequence[tuple[Samples, Prompt]], max_tokens: int) -> list[str]:
+        """What its `inference_llm` writes, greedily: one by one for one, in a batch for several."""
         decoder, self.model.ctc_decoder = self.model.ctc_decoder, None
         results, _ = self.model.inference_llm(
-            [self._chat(samples, prompt)],
-            key=["a"],
+            [self._chat(samples, prompt) for samples, prompt in asked],
+            key=[str(number) for number in range(len(asked))],
             tokenizer=self.tokenizer,
             frontend=self.frontend,
             device="cpu",
@@ -96,7 +96,7 @@ class Upstream:
             llm_kwargs={"do_sample": False},
         )
         self.model.ctc_decoder = decoder
-        return " ".join(results[0]["text"].split())
+        return [" ".join(result["text"].split()) for result in results]
 
     def hear(self, audio_tokens: str) -> None:
         """Give the LLM the audio tokens "low" or "all"."""

@@ -75,9 +75,9 @@ def test_every_kind_of_prompt_gives_the_same_embeddings_and_the_same_text(upstre
         theirs, mine = upstream.embeddings(samples, prompt), ours.embeddings(samples, prompt)
         assert theirs.shape == mine.shape, name
         assert (theirs - mine).abs().max() < 1e-4, name
-        text = upstream.text(samples, prompt, MAX_TOKENS)
-        assert ours.text(samples, prompt, MAX_TOKENS) == text, name
-        texts.add(text)
+        text = upstream.texts([(samples, prompt)], MAX_TOKENS)
+        assert ours.texts([(samples, prompt)], MAX_TOKENS) == text, name
+        texts.update(text)
     assert len(texts) > 15  # the prompts matter
 
 
