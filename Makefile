@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO_OUTPUT ?= demo-output
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint docs clean system-packages flink-parts flink-up flink-down
+.PHONY: help demo test test-fast lint docs clean parity conversion system-packages flink-parts flink-up flink-down
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,12 @@ lint: $(VENV)/.installed-test .typing  ## ruff, mypy
 
 docs: $(VENV)/.installed  ## write the generated pages of docs/
 	@$(BIN)/python docs/generate.py
+
+parity: $(VENV)/.installed-test  ## compare with upstream's own implementation at full size (6 GB, an hour)
+	@$(BIN)/python -m benchmarks.parity --work build/parity $(BENCHMARK_OPTIONS)
+
+conversion: $(VENV)/.installed-test  ## convert and load full-size files (9 GB of disk)
+	@$(BIN)/python -m benchmarks.conversion --work build/conversion $(BENCHMARK_OPTIONS)
 
 flink-parts: $(VENV)/.installed  ## fetch Flink and Beam's job server for it (once, about 400 MB)
 	@{ command -v java && command -v mvn; } > /dev/null || infra/install_debian_packages openjdk-17-jre-headless maven
@@ -49,6 +55,7 @@ $(VENV)/.installed: setup.py constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test,train]"
+	$(BIN)/python -m pip install --quiet --no-deps funasr==1.4.16
 	@touch $@
 
 # mypy cannot follow a default editable install; these links stand for it.

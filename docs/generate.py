@@ -11,6 +11,7 @@ from typing import Any
 
 from funasr_beam.model.errors import Cause
 from funasr_beam.model.guards import Symptom
+from funasr_beam.model.known_models import KNOWN_MODELS
 from funasr_beam.model.tables import DESCRIPTIONS, TABLES
 from funasr_beam.pipeline.config import describe_keys
 from funasr_beam.pipeline.export.formats import FORMATS
@@ -151,6 +152,112 @@ def speed() -> str:
     return "\n".join([*head, *rows])
 
 
+def models() -> str:
+    """The page about models, with what the code and the stored results know."""
+    text = (HERE / "models.md").read_text(encoding="utf-8")
+    parts = {
+        "models": known_models(),
+        "languages": model_languages(),
+        "accuracy": published_accuracy(),
+        "conversion": conversion(),
+        "parity": parity(),
+    }
+    for name, part in parts.items():
+        marked = rf"(<!-- {name} -->).*(<!-- /{name} -->)"
+        text = re.sub(marked, lambda found, part=part: f"{found[1]}\n{part}\n{found[2]}", text, flags=re.DOTALL)
+    return text
+
+
+def known_models() -> str:
+    """The models with a short name."""
+    rows = [
+        f"| `{model.name}` | {model.purpose} | {model.parameters_m:,} M | {model.word_times} "
+        f"| {'yes' if model.family.takes_hints else 'no'} | {model.hub_id or f'{model.original_hub_id} (`model.pt`)'} "
+        f"| {model.notes} |"
+        for model in KNOWN_MODELS
+    ]
+    head = [
+        "| name | for | parameters | word times | hotwords, context | from | notes |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    return "\n".join([*head, *rows])
+
+
+def model_languages() -> str:
+    """The codes of each model."""
+    rows = [f"| `{model.name}` | {len(model.languages)} | {' '.join(model.languages)} |" for model in KNOWN_MODELS]
+    return "\n".join(["| model | languages | codes |", "| --- | --- | --- |", *rows])
+
+
+def published_accuracy() -> str:
+    """Error rates that the publishers state, and where."""
+    rated = [model for model in KNOWN_MODELS if model.accuracy]
+    sets = list(dict.fromkeys(accuracy.test_set for model in rated for accuracy in model.accuracy))
+    errors = {(model.name, accuracy.test_set): accuracy for model in rated for accuracy in model.accuracy}
+    rows = [
+        f"| {name} | "
+        + " | ".join(
+            f"{errors[key].error_percent:.2f}" if (key := (model.name, name)) in errors else "" for model in rated
+        )
+        + " |"
+        for name in sets
+    ]
+    sources = sorted({accuracy.source for model in rated for accuracy in model.accuracy})
+    head = [
+        "| test set | " + " | ".join(f"`{model.name}`" for model in rated) + " |",
+        "| --- |" + " --- |" * len(rated),
+    ]
+    return "\n".join([*head, *rows, "", f"Source: {'; '.join(sources)}."])
+
+
+def conversion() -> str:
+    """What a full-size conversion and loading took."""
+    if not (RESULTS / "conversion.json").exists():
+        return "Not measured yet: `make conversion`."
+    if not (RESULTS / "conversion.json").exists():
+        return "Not measured yet: `make conversion`."
+    found = result("conversion")
+    rows = [
+        f"| {step} | {name} | {kind['file_gb']:.2f} GB | {kind[step]['wall_s']:.0f} s, {kind[step]['cpu_s']:.0f} s CPU "
+        f"| {kind[step]['own_gb']:.2f} GB | {kind[step]['resident_gb']:.2f} GB |"
+        for name, kind in found["files"].items()
+        for step in ("convert", "load")
+    ]
+    head = [
+        "Time and memory with files of the published names, shapes and number types "
+        f"(`make conversion`; {found['machine']['cores']} cores of an {found['machine']['processor']}, busy otherwise; "
+        "load: on the CPU, in float32):",
+        "",
+        "| step | file | size | time | memory of its own, peak | with mapped files |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    return "\n".join([*head, *rows])
+
+
+def parity() -> str:
+    """How far the recogniser is from upstream's at full size."""
+    if not (RESULTS / "parity.json").exists():
+        return "Not measured yet: `make parity`."
+    if not (RESULTS / "parity.json").exists():
+        return "Not measured yet: `make parity`."
+    found = result("parity")
+    rows = [
+        f"| {name} | {apart:.1e} | {found['limits'][name]:.0e} |" for name, apart in found["largest_difference"].items()
+    ]
+    rows += [
+        f"| greedy texts, {mode} audio tokens | {texts['equal']} of {texts['of']} equal | all |"
+        for mode, texts in found["texts"].items()
+    ]
+    head = [
+        "70 x 512 encoder, 28-layer LLM, CTC head, random weights, float32 on a CPU; twenty prompts (languages of both "
+        "checkpoints, hotwords, context, ITN off):",
+        "",
+        "| stage | largest difference | limit |",
+        "| --- | --- | --- |",
+    ]
+    return "\n".join([*head, *rows])
+
+
 def result(name: str) -> dict[str, Any]:
     """A stored benchmark result."""
     content: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
@@ -161,6 +268,7 @@ PAGES = {
     HERE / "configuration.md": configuration,
     HERE / "causes.md": causes,
     HERE / "tables.md": tables,
+    HERE / "models.md": models,
     EXPORT: export,
     README: readme,
 }

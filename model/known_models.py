@@ -112,7 +112,7 @@ KNOWN_MODELS = (
     KnownModel(
         name="whisper-large-v3",
         family=WHISPER,
-        purpose="100 languages, such as German, French, Spanish, Russian",
+        purpose="about 100 languages, such as German, French, Spanish, Russian",
         languages=WHISPER.languages,
         hub_id="openai/whisper-large-v3",
         parameters_m=1_550,
