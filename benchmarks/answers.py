@@ -40,12 +40,16 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         work = arguments.work or Path(scratch)
         make_output(work / "out", arguments.segments)
-        print("| command | wall | peak memory |\n| --- | --- | --- |")
+        print("| command | wall | CPU | peak memory |\n| --- | --- | --- | --- |")
         found = {}
         for name, command in COMMANDS.items():
             if arguments.only is None or arguments.only in name:
                 found[name] = measure(command, work) | {"load_before": os.getloadavg()[0]}
-                print(f"| {name} | {found[name]['wall_s']:.0f} s | {found[name]['peak_mb']:,.0f} MB |", flush=True)
+                line = found[name]
+                print(
+                    f"| {name} | {line['wall_s']:.0f} s | {line['cpu_s']:.0f} s | {line['peak_mb']:,.0f} MB |",
+                    flush=True,
+                )
     if arguments.store:
         content = {"machine": describe_machine(), "segments": arguments.segments, "commands": found}
         RESULT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -173,7 +173,7 @@ def recording(own: list[dict[str, object]]) -> dict[str, object]:
 
 
 def measure(command: list[str], work: Path) -> dict[str, float]:
-    """Wall time and peak memory of one command over the output."""
+    """Wall time, CPU time and peak memory of one command over the output."""
     name, *options = (part.format(work=work) for part in command)
     argv = [sys.executable, "-m", "funasr_beam.pipeline", name, str(work / "out"), *options]
     began = time.monotonic()
@@ -181,7 +181,8 @@ def measure(command: list[str], work: Path) -> dict[str, float]:
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(argv)} ended with {status}")
-    return {"wall_s": time.monotonic() - began, "peak_mb": usage.ru_maxrss / 1024}
+    cpu_s = usage.ru_utime + usage.ru_stime
+    return {"wall_s": time.monotonic() - began, "cpu_s": cpu_s, "peak_mb": usage.ru_maxrss / 1024}
 
 
 def quality_share(repeats: int = 20) -> float:
