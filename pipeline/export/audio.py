@@ -22,8 +22,8 @@ from funasr_beam.pipeline.export.files import Tally
 from funasr_beam.pipeline.export.records import ExportRecording, ExportSegment
 
 AUDIO_KINDS = ("flac", "wav")
-_WINDOW_S = 120.0
-_GAP_S = 20.0
+_WINDOW_S = 600.0  # of one channel, 19 MB; MP3 without an index is read from its start for each window
+_GAP_S = 300.0  # decoding what nobody wants is cheaper than finding a place again
 _MISSING_S = 0.01
 
 
@@ -49,7 +49,7 @@ class ClipCutter:
         if problem is not None:
             self.tally.leave_out("segments", problem, len(segments))
             return
-        for window in windows(segments):
+        for window in windows(segments, _WINDOW_S / recording.num_channels):
             yield from self._clips(recording, window)
 
     def __enter__(self) -> "ClipCutter":
@@ -100,16 +100,17 @@ class ClipFolder:
         return {segment: f"{place}/{name}" for segment, name in wanted.items() if name in there}
 
 
-def windows(segments: Sequence[ExportSegment]) -> Iterator[list[ExportSegment]]:
-    """Neighbouring segments that are decoded at once: about two minutes, and no long pauses.
+def windows(segments: Sequence[ExportSegment], longest_s: Seconds) -> Iterator[list[ExportSegment]]:
+    """Neighbouring segments that are decoded at once, without long pauses between them.
 
     Args:
         segments: by start.
+        longest_s: of a window, unless one segment alone is longer.
     """
     window: list[ExportSegment] = []
     end_s = 0.0
     for segment in segments:
-        if window and (segment.end_s - window[0].start_s > _WINDOW_S or segment.start_s > end_s + _GAP_S):
+        if window and (segment.end_s - window[0].start_s > longest_s or segment.start_s > end_s + _GAP_S):
             yield window
             window, end_s = [], 0.0
         window.append(segment)
