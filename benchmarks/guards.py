@@ -33,6 +33,7 @@ from funasr_beam.model.recognizers.families import load_recognizer
 from funasr_beam.model.records import SAMPLE_RATE, Failure, Hypothesis, RecognitionOptions
 from funasr_beam.model.retries import Listened, recognize_guarded
 from funasr_beam.model.segmentation import SegmentationConfig, speech_intervals
+from funasr_beam.model.text import word_spans
 from funasr_beam.model.vad import shared_detector
 
 RESULT = Path(__file__).parent / "results" / "guards.json"
@@ -186,19 +187,21 @@ def listen(recording: SyntheticRecording) -> Listened:
 
 def spoil(right: Hypothesis, defect: str) -> Hypothesis:
     """A hypothesis as a model with this defect would have written it."""
-    tokens = right.tokens
-    kept = max(1, len(tokens) // 3)
+    spoken = [word.text for word in word_spans(right.text)]
+    kept = max(1, len(spoken) // 3)
+    tokens = right.tokens[: max(1, len(right.tokens) // 3)]
     match defect:
         case "phrase loop":
-            tokens, reason = tokens[:kept] + tokens[kept - 4 : kept] * 40, "length"
+            spoken = spoken[:kept] + spoken[max(kept - 4, 0) : kept] * 40
+            tokens, reason = tokens + tokens[-4:] * 40, "length"
         case "single loop":
-            tokens, reason = tokens[:kept] + tokens[kept - 1 : kept] * 120, "length"
+            spoken, tokens, reason = spoken[:kept] + spoken[kept - 1 : kept] * 120, tokens + tokens[-1:] * 120, "length"
         case "cut by the budget":
-            tokens, reason = tokens[:kept], "length"
+            spoken, reason = spoken[:kept], "length"
         case _:
-            tokens, reason = tokens[:kept], "stop"
-    text = "".join(token.text for token in tokens).strip()
-    words = None if right.words is None else right.words[: max(1, len(right.words) // 3)]
+            spoken, reason = spoken[:kept], "stop"
+    text = (" " if right.text.isascii() else "").join(spoken)
+    words = None if right.words is None else right.words[:kept]
     return replace(right, text=text, tokens=tokens, finish_reason=reason, words=words)
 
 
