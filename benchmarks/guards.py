@@ -16,6 +16,7 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -113,7 +114,7 @@ def main() -> int:
     arguments = parser.parse_args()
     recognizer = load_recognizer("demo", RecognizerSettings(device="cpu"))
     cases = [*long_cases(recognizer), *defective_cases(recognizer)]
-    cost = price(recognizer, [listen(recording) for recording in recordings(60, sentences=2)])
+    cost = price(recognizer, [listen(recording) for recording in recordings(60, 2)])
     print(table(cases))
     print(f"\nordinary segments: {cost}")
     if arguments.store:
@@ -124,13 +125,13 @@ def main() -> int:
 
 def long_cases(recognizer: Recognizer, count: int = 20) -> Iterator[Case]:
     """Utterances that are too long for the checkpoint."""
-    for recording in recordings(count, sentences=7):
+    for recording in recordings(count, 7):
         yield compare("too long for the model", recognizer, recording)
 
 
 def defective_cases(recognizer: Recognizer, count: int = 20) -> Iterator[Case]:
     """Utterances with a defect put upon the checkpoint; it sets in at 2 to 7 s."""
-    for place, recording in enumerate(recordings(count, sentences=3)):
+    for place, recording in enumerate(recordings(count, 3)):
         defect = DEFECTS[place // 2 % len(DEFECTS)]
         yield compare(defect, Defective(recognizer, defect, Random(place).uniform(2.0, 7.0)), recording)
 
@@ -168,11 +169,14 @@ def price(recognizer: Recognizer, listened: Sequence[Listened]) -> dict[str, flo
     }
 
 
-def recordings(count: int, sentences: int) -> Iterator[SyntheticRecording]:
+@cache
+def recordings(count: int, sentences: int) -> tuple[SyntheticRecording, ...]:
     """Held-out recordings, English and Mandarin in turn."""
-    for place in range(count):
-        recipe = Recipe("zh" if place % 2 else "en", "heldout", sentences, channel=CLEAN, pause_s=(0.3, 0.8))
-        yield render(recipe, f"guards/{sentences}/{place}")
+    recipes = [
+        Recipe("zh" if place % 2 else "en", "heldout", sentences, channel=CLEAN, pause_s=(0.3, 0.8))
+        for place in range(count)
+    ]
+    return tuple(render(recipe, f"guards/{sentences}/{place}") for place, recipe in enumerate(recipes))
 
 
 def listen(recording: SyntheticRecording) -> Listened:

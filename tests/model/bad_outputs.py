@@ -1,4 +1,4 @@
-"""What speech recognisers have really been seen to write when they fail, by kind; and texts that only look like it."""
+"""What speech recognisers are known to write when they fail, by kind; and texts that only look like it."""
 
 LOOPS = {
     "phrase": "so I think we should go ahead and " * 12,

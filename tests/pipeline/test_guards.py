@@ -12,25 +12,30 @@ from funasr_beam.model.retries import recognize_guarded
 pytestmark = pytest.mark.slow
 
 
+LONG, DEFECTIVE, ORDINARY = (4, 7), (8, 3), (12, 1)  # how many, and of how many sentences
+
+
 @pytest.fixture(scope="module")
 def demo():
+    for kind in (LONG, DEFECTIVE, ORDINARY):  # before the model: espeak-ng is loaded anew for each of them
+        recordings(*kind)
     return load_recognizer("demo", RecognizerSettings(device="cpu"))
 
 
 def test_passages_that_the_checkpoint_loses_in_long_utterances_are_found_again(demo):
-    cases = list(long_cases(demo, 4))
+    cases = list(long_cases(demo, LONG[0]))
     assert all(case.error_before > 30 and case.is_flagged for case in cases)
     assert sum(case.is_repaired for case in cases) >= 3
 
 
 def test_loops_and_truncations_are_all_flagged_and_most_of_them_repaired(demo):
-    cases = list(defective_cases(demo, 8))
+    cases = list(defective_cases(demo, DEFECTIVE[0]))
     assert all(case.is_flagged for case in cases)
     assert sum(case.is_repaired for case in cases) >= 7
 
 
 def test_good_segments_are_left_alone(demo):
-    listened = [listen(recording) for recording in recordings(12, sentences=1)]
+    listened = [listen(recording) for recording in recordings(*ORDINARY)]
     plain = recognize_all(demo, [item.utterance for item in listened], BatchLimits())
     guarded = recognize_guarded(demo, listened, BatchLimits())
     assert [item.outcome for item in guarded] == plain
