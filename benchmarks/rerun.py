@@ -1,0 +1,104 @@
+"""The same command once more over finished recordings: how long it takes, and that it decodes and loads nothing.
+
+python -m benchmarks.rerun [--recordings 10000] [--folder DIR] [--store]
+
+The first run is a real one, with the demo checkpoint, over recordings of a fifth of a second. It may be stopped and
+started again, as any run.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.hardware import describe_machine
+
+RESULTS = Path(__file__).parent / "results" / "rerun.json"
+PER_FOLDER = 1000
+
+
+def write_recordings(folder: Path, count: int) -> None:
+    """So many WAV files of near silence, no two alike."""
+    import numpy as np
+    import soundfile
+
+    for number in range(count):
+        path = folder / f"{number // PER_FOLDER:04d}" / f"call-{number:06d}.wav"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, np.random.default_rng(number).integers(-3, 4, 1600, np.int16), 8000)
+
+
+def command(folder: Path) -> list[str]:
+    """What the user types."""
+    return ["transcribe", str(folder / "in"), "--output", str(folder / "out"), "--model", "demo", "--max-failed", "1"]
+
+
+def watched_run(arguments: list[str]) -> dict[str, object]:
+    """The command in this process, with what it loaded and how many decoders it started."""
+    from funasr_beam.model.audio import sandbox
+    from funasr_beam.pipeline.cli import main
+
+    decoders = 0
+
+    class Counted(sandbox._Child):
+        def __init__(self) -> None:
+            nonlocal decoders
+            decoders += 1
+            super().__init__()
+
+    sandbox._Child = Counted  # type: ignore[misc]
+    began = time.perf_counter()
+    code = main(arguments)
+    wall_s = time.perf_counter() - began
+    transcripts = sys.modules.get("funasr_beam.model.transcripts")
+    loads = transcripts.load_transcriber.cache_info().misses if transcripts else 0
+    return {
+        "exit_code": code,
+        "wall_s": round(wall_s, 2),
+        "cpu_s": round(time.process_time(), 2),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "decoders_started": decoders,
+        "models_loaded": loads,
+        "torch_imported": "torch" in sys.modules,
+    }
+
+
+def measure(folder: Path, count: int) -> dict[str, object]:
+    """Finish a first run, then measure the second."""
+    write_recordings(folder / "in", count)
+    base = [sys.executable, "-m"]
+    if not list((folder / "out").glob("runs/*/_SUCCESS")):
+        subprocess.run([*base, "funasr_beam.pipeline", *command(folder)], check=True, stdout=subprocess.DEVNULL)
+    load = os.getloadavg()[0]
+    done = subprocess.run(
+        [*base, "benchmarks.rerun", "--watched", "--folder", str(folder)], check=True, capture_output=True, text=True
+    )
+    newest = max((folder / "out/runs").iterdir())
+    counts = json.loads((newest / "metrics.json").read_text())["recordings"]
+    return {**json.loads(done.stdout.splitlines()[-1]), "recordings": counts, "load_average": round(load, 1)}
+
+
+def main() -> None:
+    """Measure, print, store."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recordings", type=int, default=10_000)
+    parser.add_argument("--folder", type=Path, default=Path("/tmp/rerun"), help="where to work and to keep state")
+    parser.add_argument("--store", action="store_true", help="write benchmarks/results/rerun.json")
+    parser.add_argument("--watched", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.watched:
+        print(json.dumps(watched_run(command(arguments.folder))))
+        return
+    result = {"machine": describe_machine(), **measure(arguments.folder, arguments.recordings)}
+    print(json.dumps(result, indent=2))
+    if arguments.store:
+        RESULTS.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
