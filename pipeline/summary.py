@@ -1,11 +1,15 @@
 """What a run prints at its end."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 
 from funasr_beam.model.errors import Cause
 from funasr_beam.pipeline.transcription import RunReport
 
+_MOST_URIS = 3
 _STYLES = {"failed": "red", "partial": "yellow"}
 
 
@@ -34,8 +38,28 @@ def print_summary(report: RunReport, max_failed: float) -> None:
         console.print(
             f"unlike the runs before it: {names}; see funasr-beam drift {report.output.show()}", style="yellow"
         )
+    _print_guard(console, metrics["guard"])
     if report.failed_share > max_failed:
         console.print(f"{report.failed_share:.1%} failed, more than --max-failed {max_failed:.1%}", style="red")
+
+
+def _print_guard(console: Console, guard: Mapping[str, Any]) -> None:
+    """What somebody should look at who trusts that another try or another model is never worse."""
+    if guard["kept_older"]:
+        console.print(
+            f"{guard['kept_older']:,} came out worse than before; the older rows stay current", style="yellow"
+        )
+        _print_some(console, guard["kept_older"], guard["kept_older_uris"])
+    if guard["dropped"]:
+        console.print(f"{guard['dropped']:,} have less than half of their former text now", style="yellow")
+        _print_some(console, guard["dropped"], guard["dropped_uris"])
+
+
+def _print_some(console: Console, count: int, uris: Sequence[str]) -> None:
+    for uri in uris[:_MOST_URIS]:
+        console.print(f"  {uri}", style="dim", markup=False, soft_wrap=True)
+    if count > _MOST_URIS:
+        console.print("  ... more in metrics.json", style="dim")
 
 
 def _print_places(console: Console, report: RunReport) -> None:

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from funasr_beam.model.assembly import assemble
 from funasr_beam.model.audio.limits import DecodeLimits
@@ -25,7 +25,6 @@ from funasr_beam.model.storage import Folder
 from funasr_beam.model.transcripts import TranscriberConfig, load_transcriber
 from funasr_beam.model.vad import vad_version
 from funasr_beam.model.version import __version__
-from funasr_beam.pipeline import flow
 from funasr_beam.pipeline.alignment import alignment_identity, alignment_settings
 from funasr_beam.pipeline.claim import Claim, ClaimedWatch, only_run
 from funasr_beam.pipeline.config import Config, text_hash
@@ -61,7 +60,9 @@ from funasr_beam.pipeline.run_folder import (
 from funasr_beam.pipeline.runners import make_engine
 from funasr_beam.pipeline.submission import run_job
 from funasr_beam.transforms.check_worker import Expected
-from funasr_beam.transforms.transcribe_units import StageConfig
+
+if TYPE_CHECKING:
+    from funasr_beam.transforms.transcribe_units import StageConfig
 
 _NAMED_PACKAGES = ("apache-beam", "torch", "transformers", "torchaudio", "av", "silero-vad", "wetext", "pyarrow")
 
@@ -114,9 +115,10 @@ def transcribe(config: Config, display: Display) -> RunReport:
         run = replace(open_run(output, key), units=plan.totals.units, recordings=plan.totals.recordings)
         save_run(output, run)
         committed = CommittedUnits(output, key)
-        submission = _Submission(engine, job_name(run), claim)
-        _transcribe_units(plan, _stage(config, checkpoint, segmentation, committed), display, submission)
-        claim()
+        if plan.totals.units:
+            submission = _Submission(engine, job_name(run), claim)
+            _transcribe_units(plan, _stage(config, checkpoint, segmentation, committed), display, submission)
+            claim()
         display.phase("Assembling tables")
         index = SpanIndex(committed, earlier_plans(output, key))
         assemble(plan.recordings(), index, output, _provenance(run, checkpoint), config.part_mb * 2**20)
@@ -171,7 +173,9 @@ def _limits(config: Config) -> DecodeLimits:
 
 def _stage(
     config: Config, checkpoint: CheckpointInfo, segmentation: SegmentationConfig, committed: CommittedUnits
-) -> StageConfig:
+) -> "StageConfig":
+    from funasr_beam.transforms.transcribe_units import StageConfig
+
     told = config.recognition
     model = name_for_workers(config.model)
     return StageConfig(
@@ -193,9 +197,9 @@ def _stage(
     )
 
 
-def _transcribe_units(plan: Plan, stage: StageConfig, display: Display, to: _Submission) -> None:
-    if not plan.totals.units:
-        return
+def _transcribe_units(plan: Plan, stage: "StageConfig", display: Display, to: _Submission) -> None:
+    from funasr_beam.pipeline import flow  # Beam's RunInference imports torch: not for a run that has nothing to do
+
     if to.engine.loads_model_here:
         # What keeps the model from loading is said before work has begun.
         display.phase("Loading the model")

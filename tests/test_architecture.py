@@ -42,6 +42,11 @@ def test_the_core_knows_no_beam(path):
     assert not [name for name in names if name.split(".")[0] == "apache_beam"]
 
 
+def test_a_run_that_finds_nothing_to_do_has_imported_no_torch():
+    code = "import sys, funasr_beam.pipeline.transcription; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_submitting_needs_neither_torch_nor_transformers():
     code = """
         import sys
