@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from funasr_beam.model.ahead import map_ahead
 from funasr_beam.model.errors import Cause, RunError
 from funasr_beam.model.manifest import ManifestRow, is_manifest, read_manifest
 from funasr_beam.model.patience import patiently
@@ -12,6 +13,8 @@ from funasr_beam.model.records import Failure, RecognitionOptions, Recording
 from funasr_beam.model.redaction import public_uri
 from funasr_beam.model.storage import access_uri, is_glob, locate, walk
 from funasr_beam.model.storage_trouble import storage_errors, storage_failure
+
+_ASKED_AT_ONCE = 16  # files of a manifest whose size and fingerprint are asked for
 
 MEDIA_SUFFIXES = frozenset(
     [
@@ -232,8 +235,7 @@ def _fingerprint(info: dict[str, Any]) -> str:
 
 
 def _list_manifest(text: str, defaults: RecognitionOptions) -> Iterator[Listed]:
-    for row in read_manifest(text, defaults):
-        yield _list_row(row)
+    yield from map_ahead(_list_row, read_manifest(text, defaults), _ASKED_AT_ONCE)
 
 
 def _list_row(row: ManifestRow) -> Listed:

@@ -1,11 +1,10 @@
 """From recordings to units of work: probe, cut into spans, and pack what is missing."""
 
 import hashlib
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from funasr_beam.model.ahead import map_ahead
 from funasr_beam.model.borders import nominal_spans
 from funasr_beam.model.errors import RecordingError
 from funasr_beam.model.listing import Listed
@@ -13,7 +12,6 @@ from funasr_beam.model.records import Failure, MediaInfo, Recording, Seconds, Sp
 
 _ASSUMED_DURATION_S = 60.0  # for packing, where a container does not tell its length
 _ASSUMED_BYTES_PER_S = 4000.0  # the same, where nobody has asked it yet: 32 kbit/s
-_AHEAD = 4  # recordings that wait for each probing thread
 Probe = Callable[[Recording], MediaInfo]
 
 
@@ -49,15 +47,14 @@ def plan_recordings(
     listed: Iterable[Listed], probe: Probe, rules: PlanRules, threads: int = 8
 ) -> Iterator[PlannedRecording]:
     """Probe the recordings that need it (several at once, in order, a bounded number ahead) and cut them into spans."""
-    with ThreadPoolExecutor(threads, thread_name_prefix="probe") as pool:
-        waiting: deque[PlannedRecording | Future[PlannedRecording]] = deque()
-        for item in listed:
-            needs_probe = item.failure is None and item.recording.size_bytes > rules.probe_above_bytes
-            waiting.append(pool.submit(_probe_one, item, probe, rules) if needs_probe else _plan_one(item, rules))
-            if len(waiting) >= _AHEAD * threads:
-                yield _result(waiting.popleft())
-        while waiting:
-            yield _result(waiting.popleft())
+
+    def needs_probe(item: Listed) -> bool:
+        return item.failure is None and item.recording.size_bytes > rules.probe_above_bytes
+
+    def plan(item: Listed) -> PlannedRecording:
+        return _probe_one(item, probe, rules) if needs_probe(item) else _plan_one(item, rules)
+
+    yield from map_ahead(plan, listed, threads, needs_probe)
 
 
 def pack_units(spans: Iterable[Span], unit_s: Seconds) -> Iterator[Unit]:
@@ -111,10 +108,6 @@ def cut_recording(recording: Recording, media: MediaInfo | None, span_s: Seconds
     """
     borders = nominal_spans(media.duration_s if media else None, span_s)
     return tuple(_span(recording, media, index, border, key) for index, border in enumerate(borders))
-
-
-def _result(planned: PlannedRecording | Future[PlannedRecording]) -> PlannedRecording:
-    return planned if isinstance(planned, PlannedRecording) else planned.result()
 
 
 def _probe_one(item: Listed, probe: Probe, rules: PlanRules) -> PlannedRecording:
