@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-
-def edit_distance(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
-    """Insertions, deletions and substitutions that turn one sequence into the other."""
-    row = list(range(len(hypothesis) + 1))
-    for i, wanted in enumerate(reference, 1):
-        diagonal, row[0] = row[0], i
-        for j, got in enumerate(hypothesis, 1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (wanted != got))
-    return row[-1]
+from funasr_beam.model.evaluation.errors import count_errors
 
 
 def units(text: str, language: str) -> list[str]:
@@ -27,6 +19,6 @@ def error_rates(rows: Iterable[tuple[str, str, str, str]]) -> dict[str, float]:
     totals: dict[str, int] = defaultdict(int)
     for name, language, reference, hypothesis in rows:
         wanted = units(reference, language)
-        errors[name] += edit_distance(wanted, units(hypothesis, language))
+        errors[name] += count_errors(wanted, units(hypothesis, language)).errors
         totals[name] += len(wanted)
     return {name: round(100 * errors[name] / totals[name], 2) for name in sorted(totals)}
