@@ -41,8 +41,9 @@ COMMANDS = (
 )
 _log = logging.getLogger("funasr_beam")
 _EPILOG = """\
-exit codes: 0 ok; 1 more recordings failed than --max-failed allows (compare: outputs differ; evaluate, drift: a limit was
-passed); 2 wrong usage or configuration; 3 the run could not go on; 130 interrupted (the same command goes on from there)
+exit codes: 0 ok; 1 more recordings failed than --max-failed allows (compare: outputs differ; evaluate, drift: a limit
+was passed); 2 wrong usage or configuration; 3 the run could not go on; 130 interrupted (the same command goes on from
+there)
 """
 
 

@@ -20,9 +20,9 @@ examples:
 
 exit codes: 0 nothing alarming (or nothing to compare with), 1 at least one alarm, 2 wrong usage.
 
-Recordings are compared by duration, speech, segments, confidence, speed of speech, noise, clipping, bandwidth, certainty
-of the VAD, error rate, and by the shares of statuses, causes, languages, codecs and flags. A difference alarms where it
-is large, is not by chance, and is beyond how the earlier runs differ from each other.
+Recordings are compared by duration, speech, segments, confidence, speed of speech, noise, clipping, bandwidth,
+certainty of the VAD, error rate, and by the shares of statuses, causes, languages, codecs and flags. A difference
+alarms where it is large, is not by chance, and is beyond how the earlier runs differ from each other.
 """
 
 
