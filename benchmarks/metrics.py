@@ -67,9 +67,9 @@ def main() -> int:
         work = arguments.work or Path(scratch)
         make_output(work / "out", arguments.segments)
         found = {name: measure(command, work) for name, command in COMMANDS.items()}
-    print("| command | wall | peak memory |\n| --- | --- | --- |")
+    print("| command | wall | CPU | peak memory |\n| --- | --- | --- | --- |")
     for name, line in found.items():
-        print(f"| {name} | {line['wall_s']:.0f} s | {line['peak_mb']:,.0f} MB |")
+        print(f"| {name} | {line['wall_s']:.0f} s | {line['cpu_s']:.0f} s | {line['peak_mb']:,.0f} MB |")
     share = quality_share()
     print(f"clipping and bandwidth take {share:.1%} of the VAD's time")
     if arguments.store:
