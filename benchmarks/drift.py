@@ -1,6 +1,6 @@
 """Does drift alarm when a night is different, and keep quiet when it is not?
 
-    python -m benchmarks.drift [--recordings 120] [--work DIR] [--store]
+    python -m benchmarks.drift [--recordings 60] [--work DIR] [--store]
 
 Synthetic calls (held-out texts and voices, noise at 15 to 30 dB, one in five through a telephone, one in six in
 Mandarin) go through the whole pipeline with the demo checkpoint, once as they are and once for each change. Nights of
@@ -47,7 +47,7 @@ CHANGES = {
 def main() -> int:
     """Make the recordings, transcribe them, draw nights, print a table row for each change."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recordings", type=int, default=120, help="in each pool from which nights are drawn")
+    parser.add_argument("--recordings", type=int, default=60, help="in each pool from which nights are drawn")
     parser.add_argument("--work", type=Path, help="keep the recordings and tables here, and go on from what is there")
     parser.add_argument("--store", action="store_true", help="keep the result")
     arguments = parser.parse_args()
