@@ -57,12 +57,14 @@ def main() -> int:
     """Measure every set, print the table, store it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=60, help="recordings of each language and channel")
-    parser.add_argument("--letter-model", type=Path, help="folder that benchmarks/letter_model.py made")
+    parser.add_argument("--letter-model", type=Path, help="measure this one, which benchmarks/letter_model.py made")
     parser.add_argument("--store", action="store_true", help="keep the result")
     arguments = parser.parse_args()
-    aligners: dict[str, tuple[Align, tuple[Language, ...]]] = {"ctc": (CtcHead().align, LANGUAGES)}
+    aligners: dict[str, tuple[Align, tuple[Language, ...]]] = {}
     if arguments.letter_model:
         aligners["wav2vec2"] = (load_aligner("wav2vec2", str(arguments.letter_model), "cpu").align, ("en",))
+    else:
+        aligners["ctc"] = (CtcHead().align, LANGUAGES)
     rows: dict[str, Row] = {}
     thresholds = {}
     for kind, (align, languages) in aligners.items():
@@ -76,9 +78,16 @@ def main() -> int:
     print(table(rows))
     print("\n".join(f"{kind}: {text}" for kind, text in thresholds.items()))
     if arguments.store:
-        stored = {"rows": {name: asdict(row) for name, row in rows.items()}, "thresholds": thresholds}
-        RESULT.write_text(json.dumps({"machine": describe_machine()} | stored, indent=2) + "\n", encoding="utf-8")
+        store(rows, thresholds)
     return 0
+
+
+def store(rows: dict[str, Row], thresholds: dict[str, dict[str, float]]) -> None:
+    """Keep the result beside those of other aligners."""
+    kept = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {"rows": {}, "thresholds": {}}
+    found = {"rows": kept["rows"] | {name: asdict(row) for name, row in rows.items()}}
+    found |= {"thresholds": kept["thresholds"] | thresholds}
+    RESULT.write_text(json.dumps({"machine": describe_machine()} | found, indent=2) + "\n", encoding="utf-8")
 
 
 class CtcHead:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from funasr_beam.model.aligners.support import MMS_HUB_ID, MMS_LANGUAGES, WAV2VEC2_HUB_IDS
 from funasr_beam.model.errors import Cause
 from funasr_beam.model.guards import Symptom
 from funasr_beam.model.known_models import KNOWN_MODELS
@@ -154,7 +155,6 @@ def speed() -> str:
 
 def models() -> str:
     """The page about models, with what the code and the stored results know."""
-    text = (HERE / "models.md").read_text(encoding="utf-8")
     parts = {
         "models": known_models(),
         "languages": model_languages(),
@@ -162,10 +162,47 @@ def models() -> str:
         "conversion": conversion(),
         "parity": parity(),
     }
+    return _filled("models.md", parts)
+
+
+def alignment() -> str:
+    """The page about word times, with what the code and the stored results know."""
+    return _filled("alignment.md", {"wav2vec2": letter_models(), "results": alignment_errors()})
+
+
+def _filled(page: str, parts: dict[str, str]) -> str:
+    """A page with its marked parts made anew."""
+    text = (HERE / page).read_text(encoding="utf-8")
     for name, part in parts.items():
         marked = rf"(<!-- {name} -->).*(<!-- /{name} -->)"
         text = re.sub(marked, lambda found, part=part: f"{found[1]}\n{part}\n{found[2]}", text, flags=re.DOTALL)
     return text
+
+
+def letter_models() -> str:
+    """The models of letters by language."""
+    rows = [f"| {code} | {model} |" for code, model in sorted(WAV2VEC2_HUB_IDS.items())]
+    rows += [f"| {' '.join(MMS_LANGUAGES)} | {MMS_HUB_ID} |"]
+    return "\n".join(["| language | model |", "| --- | --- |", *rows])
+
+
+def alignment_errors() -> str:
+    """How far word times are off, and what scores tell."""
+    if not (RESULTS / "alignment.json").exists():
+        return "Not measured yet: `python -m benchmarks.alignment --store`."
+    found = result("alignment")
+    rows = [
+        f"| {name} | {row['words']} | {row['start_median_ms']:.0f} / {row['start_p95_ms']:.0f} ms "
+        f"| {row['end_median_ms']:.0f} / {row['end_p95_ms']:.0f} ms | {row['score_right'][1]:.2f} "
+        f"| {row['score_replaced'][1]:.2f} | {row['score_other'][1]:.2f} | {row['auroc_other']:.3f} |"
+        for name, row in found["rows"].items()
+    ]
+    head = [
+        "| aligner, language, channel | words | start, median / p95 | end, median / p95 | score: text as said "
+        "| a quarter of the words wrong | another text | AUROC |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    return "\n".join([*head, *rows])
 
 
 def known_models() -> str:
@@ -269,6 +306,7 @@ PAGES = {
     HERE / "causes.md": causes,
     HERE / "tables.md": tables,
     HERE / "models.md": models,
+    HERE / "alignment.md": alignment,
     EXPORT: export,
     README: readme,
 }

@@ -1,5 +1,6 @@
 """One run from inputs to published tables: plan, transcribe, assemble."""
 
+import logging
 import platform
 import time
 from dataclasses import dataclass, replace
@@ -66,6 +67,8 @@ if TYPE_CHECKING:
 
 _NAMED_PACKAGES = ("apache-beam", "torch", "transformers", "torchaudio", "av", "silero-vad", "wetext", "pyarrow")
 
+_log = logging.getLogger("funasr_beam")
+
 
 @dataclass(frozen=True)
 class RunReport:
@@ -105,6 +108,7 @@ def transcribe(config: Config, display: Display) -> RunReport:
     check_inputs(config)
     checkpoint = describe_model(config.model)
     _check_language(config, checkpoint)
+    _warn_of_hints(config, checkpoint)
     segmentation = fit_segmentation(config, checkpoint)
     versions = tool_versions() | alignment_identity(alignment_settings(config))
     key = text_hash(config, segmentation, checkpoint.identity, versions)
@@ -156,6 +160,13 @@ def tool_versions() -> dict[str, str]:
 def job_name(run: Run) -> str:
     """The name of a run's job on a cluster; the same when the run goes on."""
     return f"funasr-beam-{run.id.lower()}"
+
+
+def _warn_of_hints(config: Config, checkpoint: CheckpointInfo) -> None:
+    """Hotwords that nobody reads must not look as if they worked."""
+    told = config.recognition
+    if (told.hotwords or told.hotwords_file or told.context) and not checkpoint.family.takes_hints:
+        _log.warning("%s takes no hotwords and no context; they are left out", checkpoint.family.name)
 
 
 def _check_language(config: Config, checkpoint: CheckpointInfo) -> None:
