@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _PRELOADED = [
@@ -35,10 +35,16 @@ _context.set_forkserver_preload(_PRELOADED)
 class Command:
     """`funasr-beam` with these arguments, started at once; what it prints goes to a file."""
 
-    def __init__(self, arguments: Sequence[object], log: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[object],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        defect: Callable[[], None] | None = None,
+    ) -> None:
         self.log = log
         words = [str(argument) for argument in arguments]
-        self._process = _context.Process(target=_run, args=(words, str(log), dict(environment or {})))
+        self._process = _context.Process(target=_run, args=(words, str(log), dict(environment or {}), defect))
         self._process.start()
 
     @property
@@ -70,14 +76,19 @@ class Command:
         return self.log.read_text(encoding="utf-8") if self.log.exists() else ""
 
 
-def call(arguments: Sequence[object], log: Path, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+def call(
+    arguments: Sequence[object],
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    defect: Callable[[], None] | None = None,
+) -> tuple[int, str]:
     """Exit code and output of a command that is waited for."""
-    command = Command(arguments, log, environment)
+    command = Command(arguments, log, environment, defect)
     return command.wait(), command.text
 
 
-def _run(words: list[str], log: str, environment: dict[str, str]) -> None:
-    """Be the command."""
+def _run(words: list[str], log: str, environment: dict[str, str], defect: Callable[[], None] | None) -> None:
+    """Be the command, with something wrong in its process if there is a defect."""
     os.environ.update(environment)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)
@@ -85,4 +96,6 @@ def _run(words: list[str], log: str, environment: dict[str, str]) -> None:
     sys.argv = ["funasr-beam", *words]
     from funasr_beam.pipeline.cli import run
 
+    if defect is not None:
+        defect()
     run()

@@ -1,0 +1,125 @@
+"""Faults of one machine; after each, the same command ends as if nothing had happened."""
+
+import os
+import signal
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.memory import descendants
+from tests.faults import defects
+from tests.faults.scenes import Scene, copy_recordings, statuses, wait_until
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("disk")
+    scene = Scene(str(copy_recordings(folder / "in")), str(folder / "undisturbed"), folder)
+    code, text = scene.run(scene.undisturbed)
+    assert code == 0, text
+    return scene
+
+
+def committed(output):
+    return list(Path(output).glob("_work/units/*/*.parquet"))
+
+
+def decoders(command):
+    """Process numbers of the command's decoders that are at work on a file."""
+    found = descendants(command.pid)
+    return [pid for pid in found if b"sandbox_worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+@pytest.mark.parametrize("fatal", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
+def test_a_decoder_that_was_killed_or_hangs_costs_its_recording_until_the_next_run(scene, tmp_path, fatal):
+    command = scene.start(tmp_path / "out", "--set", "decode.stall_s=2")
+    wait_until(lambda: "Transcribing" in command.text and decoders(command), command)
+    hit = set()
+    while command.is_running and len(hit) < 2:
+        for pid in set(decoders(command)) - hit:
+            os.kill(pid, fatal)
+            hit.add(pid)
+    assert command.wait() == 0
+    found = statuses(tmp_path / "out")
+    assert found["decoder_crashed" if fatal == signal.SIGKILL else "decode_timeout"] >= 1
+    code, text = scene.run(tmp_path / "out")
+    assert code == 0, text
+    scene.check_equal(tmp_path / "out")
+
+
+def test_out_of_memory_with_a_batch_is_no_loss(scene, tmp_path):
+    code, text = scene.run(tmp_path / "out", defect=defects.out_of_memory_with_neighbours)
+    assert code == 0, text
+    scene.check_equal(tmp_path / "out")
+
+
+def test_out_of_memory_for_good_is_a_failure_that_the_next_run_makes_good(scene, tmp_path):
+    code, text = scene.run(tmp_path / "out", defect=defects.out_of_memory_always)
+    assert code == 0, text
+    assert statuses(tmp_path / "out")["out_of_memory"] == 3
+    scene.run(tmp_path / "out")
+    scene.check_equal(tmp_path / "out")
+
+
+def test_a_disk_that_is_full_after_the_first_unit_loses_no_unit(scene, tmp_path):
+    code, text = scene.run(tmp_path / "out", defect=defects.no_space_after_the_first_unit)
+    check_stopped(code, text)
+    kept = committed(tmp_path / "out")
+    assert kept
+    code, text = replace(scene, verbose=True).run(tmp_path / "out")
+    assert code == 0, text
+    assert not [path for path in kept if f"Unit {path.stem} begins" in text]
+    scene.check_equal(tmp_path / "out")
+
+
+def check_stopped(code, text):
+    """The command said what is wrong and what to do, and nothing else."""
+    assert code == 3, text
+    assert "there is no space left" in text
+    assert "the same command goes on" in text
+    assert "Traceback" not in text
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 256 KiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(disk)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("needs the right to mount")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_full_disk_stops_the_run_with_a_message_and_room_lets_it_go_on(scene, small_disk):
+    ballast = small_disk / "ballast"
+    command = scene.start(small_disk / "out")
+    wait_until(lambda: committed(small_disk / "out"), command)
+    with pytest.raises(OSError, match="No space"), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    check_stopped(command.wait(), command.text)
+    ballast.unlink()
+    code, text = scene.run(small_disk / "out")
+    assert code == 0, text
+    scene.check_equal(small_disk / "out")
+
+
+def test_a_clock_that_was_set_back_and_another_order_of_files_change_nothing(scene, tmp_path):
+    hidden = Path(scene.inputs) / "zh-phone.wav"
+    kept = hidden.rename(tmp_path / hidden.name)
+    try:
+        scene.run(tmp_path / "out")
+    finally:
+        kept.rename(hidden)
+    code, text = scene.run(tmp_path / "out", defect=defects.clock_a_day_back)
+    assert code == 0, text
+    scene.check_equal(tmp_path / "out")
+    code, text = scene.run(tmp_path / "shuffled", defect=defects.folders_listed_in_random_order)
+    assert code == 0, text
+    scene.check_equal(tmp_path / "shuffled")
