@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from funasr_beam.model.errors import RunError, UsageError
-from funasr_beam.model.redaction import RedactingFormatter, redact
+from funasr_beam.model.redaction import RedactingFormatter, RedactingStream, redact
 from funasr_beam.model.storage_trouble import storage_errors
 from funasr_beam.model.version import __version__
 
@@ -50,6 +50,7 @@ there)
 def run() -> None:
     """The program: runs the command line and ends with its exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: a job on a cluster must not go on alone
+    sys.stderr = RedactingStream(sys.stderr)  # libraries print tracebacks past the log, too
     code = main()
     if code in (EXIT_CANNOT_GO_ON, EXIT_INTERRUPTED):
         # Worker threads may be deep inside the model, and some abort when the interpreter takes itself apart around
