@@ -29,6 +29,8 @@ def folder_problems(folder: Path) -> list[str]:
         problems.append("adapter_config.json: an adapter is no checkpoint; merge it into its base model first")
     if not (folder / "tokenizer.json").exists():
         problems.append("tokenizer.json is missing")
+    else:
+        read_json(folder / "tokenizer.json")  # the library that loads it has no errors of its own kind
     if not any((folder / name).exists() for name in ("processor_config.json", "preprocessor_config.json")):
         problems.append("processor_config.json (or preprocessor_config.json) is missing")
     return problems + weight_problems(folder)

@@ -98,9 +98,18 @@ class CtcHead(nn.Module):
         Returns:
             (batch, frames, vocab_size + 1) log-probabilities in float32.
         """
-        hidden = self.ctc_decoder(encoder_hidden.to(self.ctc_decoder.linear_1.weight.dtype), mask)
-        logits: Tensor = self.ctc["ctc_lo"](hidden)
+        logits: Tensor = self.ctc["ctc_lo"](self.decode(encoder_hidden, mask))
         return logits.float().log_softmax(-1)
+
+    def decode(self, encoder_hidden: Tensor, mask: Tensor) -> Tensor:
+        """What the scores are made of: (batch, frames, hidden_size). Small, where 60,000 scores for a frame are not."""
+        hidden: Tensor = self.ctc_decoder(encoder_hidden.to(self.ctc_decoder.linear_1.weight.dtype), mask)
+        return hidden
+
+    def score(self, decoded: Tensor, tokens: Tensor) -> Tensor:
+        """The log-probabilities of some tokens: (frames, tokens) float32 from one utterance's `decode`, unpadded."""
+        logits: Tensor = self.ctc["ctc_lo"](decoded).float()
+        return logits[:, tokens] - logits.logsumexp(-1, keepdim=True)
 
     def save(self, folder: Path, dtype: torch.dtype = torch.float16) -> None:
         """Write weights and configuration into a checkpoint folder."""

@@ -67,7 +67,9 @@ class Ours:
         features = self.recognizer._extract_features([Utterance(samples)])
         outputs = model.get_audio_features(**features, return_dict=True)
         encoded = outputs.last_hidden_state[0]
-        ctc = timer.score_frames([encoded])[0] if timer is not None else None
+        ctc = None
+        if timer is not None:
+            ctc = timer.score_frames([encoded])[0].of(range(timer._head.config.vocab_size + 1))
         return Stages(features["input_features"][0], encoded, outputs.pooler_output, ctc)
 
     @torch.inference_mode()

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from funasr_beam.model.conversion.architecture import Architecture, read_architecture, read_prompt_facts
+from funasr_beam.model.conversion.architecture import Architecture, PromptFacts, read_architecture, read_prompt_facts
 from funasr_beam.model.conversion.ctc_tensors import ctc_tensors, head_config, head_tensors, why_untrained
 from funasr_beam.model.conversion.ctc_tokenizer import TOKENIZER_NAME, convert_tokens
 from funasr_beam.model.conversion.errors import ConversionError
@@ -58,6 +58,7 @@ class Conversion:
     known_as: str | None
     audio_tokens: str
     without_times: str | None  # why there are no word times; None: there are
+    prompt: PromptFacts
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,7 @@ def _write(read: _Read, draft: Path, output: Path, options: ConversionOptions) -
         known_as=known.name if known else None,
         audio_tokens="low" if read.architecture.adaptor.use_low_frame_rate else "all",
         without_times=read.without_times,
+        prompt=read_prompt_facts(read.files.config),
     )
     text = json.dumps(_declaration(read, conversion, known), indent=2, ensure_ascii=False)
     (draft / DECLARATION_NAME).write_text(text + "\n", encoding="utf-8")
@@ -223,7 +225,7 @@ def _declaration(read: _Read, conversion: Conversion, known: KnownModel | None) 
         "audio_tokens": conversion.audio_tokens,
         "longest_segment_s": _LONGEST_SEGMENT_S,
         "sample_scale": 1.0,
-        "prompt": asdict(read_prompt_facts(read.files.config)),
+        "prompt": asdict(conversion.prompt),
         "converted_from": {
             "file": conversion.source.name,
             "bytes": conversion.source_bytes,

@@ -18,7 +18,7 @@ from funasr_beam.model.prompts import AUDIO_TOKEN, build_prompt
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.greedy import Decoded, decode_greedily
 from funasr_beam.model.recognizers.loading import load_model, load_processor
-from funasr_beam.model.recognizers.word_times import WordTimer
+from funasr_beam.model.recognizers.word_times import FrameScores, WordTimer
 from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token, Word
 
 MIN_SAMPLES = 400
@@ -39,7 +39,7 @@ class _Heard:
     """What the model made of a batch; the rest is text and arithmetic on the CPU."""
 
     decoded: list[Decoded]
-    frame_scores: list[torch.Tensor] | None  # per utterance (frames, tokens + 1) of the CTC head; None: no head
+    frame_scores: list[FrameScores] | None  # per utterance, of the CTC head; None: no head, or nothing to time
 
 
 class FunAsrNanoRecognizer:

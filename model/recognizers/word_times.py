@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -12,6 +12,28 @@ from funasr_beam.model.ctc_head import CONFIG_NAME, WEIGHTS_NAME, CtcHead, CtcHe
 from funasr_beam.model.errors import RunError
 from funasr_beam.model.records import Seconds, Word
 from funasr_beam.model.text import WordSpan, word_spans
+
+
+class FrameScores(Protocol):
+    """The log-probabilities of one utterance's frames."""
+
+    def of(self, tokens: Sequence[int]) -> torch.Tensor:
+        """Those of some tokens, the blank among them: (frames, tokens) float32 on the CPU."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeadScores:
+    """Scores that are computed when it is known of which tokens.
+
+    A head has 60,515 of them for each frame: a gigabyte for a batch of 240 s, of which alignment needs a thousandth.
+    """
+
+    head: CtcHead
+    decoded: torch.Tensor  # (frames, hidden size), on the head's device
+
+    def of(self, tokens: Sequence[int]) -> torch.Tensor:
+        """See `FrameScores`."""
+        return self.head.score(self.decoded, torch.tensor(tokens, device=self.decoded.device)).cpu()
 
 
 class WordTimer:
@@ -48,8 +70,8 @@ class WordTimer:
         own = head.config.tokenizer == "own"
         return cls(head, tokenizer if own else _load_tokens(folder, head.config.tokenizer))
 
-    def score_frames(self, encoded: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """The head's log-probabilities on the CPU, (frames, tokens + 1) float32 per utterance.
+    def score_frames(self, encoded: Sequence[torch.Tensor]) -> list[FrameScores]:
+        """What the head makes of each utterance; the scores themselves wait for a text.
 
         Args:
             encoded: per utterance the encoder's output without padding, (frames, hidden).
@@ -57,14 +79,14 @@ class WordTimer:
         hidden = torch.nn.utils.rnn.pad_sequence(list(encoded), batch_first=True)
         frames = torch.tensor([len(item) for item in encoded], device=hidden.device)
         mask = (torch.arange(hidden.shape[1], device=hidden.device)[None, :] < frames[:, None]).long()
-        log_probs = self._head(hidden, mask).float().cpu()
-        return [scores[: len(item)] for scores, item in zip(log_probs, encoded, strict=True)]
+        decoded = self._head.decode(hidden, mask)
+        return [HeadScores(self._head, frames[: len(item)]) for frames, item in zip(decoded, encoded, strict=True)]
 
-    def time_words(self, log_probs: torch.Tensor, text: str, duration_s: Seconds) -> tuple[Word, ...] | None:
+    def time_words(self, scores: FrameScores, text: str, duration_s: Seconds) -> tuple[Word, ...] | None:
         """Times of a text's words, relative to its utterance; None where text and sound cannot be aligned.
 
         Args:
-            log_probs: (frames, tokens + 1), of `score_frames`.
+            scores: the utterance's, of `score_frames`.
             text: what was recognised, verbatim.
             duration_s: length of the utterance; no word ends later.
         """
@@ -72,8 +94,11 @@ class WordTimer:
         config = self._head.config
         if not owned or max(max(item.tokens) for item in owned) >= config.vocab_size:
             return None
-        tokens = [item.tokens for item in owned]
-        times = align_words(log_probs, tokens, config.blank_id, config.frame_s, config.offset_s, duration_s)
+        needed = sorted({config.blank_id}.union(*(item.tokens for item in owned)))
+        column = {token: place for place, token in enumerate(needed)}
+        words = [[column[token] for token in item.tokens] for item in owned]
+        blank = column[config.blank_id]
+        times = align_words(scores.of(needed), words, blank, config.frame_s, config.offset_s, duration_s)
         if times is None:
             return None
         return tuple(

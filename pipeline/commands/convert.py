@@ -89,6 +89,10 @@ def _show(done: "Conversion") -> None:
     )
     print(f"  audio tokens  {done.audio_tokens}")
     print(f"  word times    {times}")
+    if done.prompt.think_block or not done.prompt.system_line:
+        print(
+            "  note          config.yaml asks for another prompt (dataset_conf.do_think, sys_prompt) than is used here"
+        )
     print(f"Now: funasr-beam transcribe RECORDINGS --output OUT --model {named}")
 
 

@@ -77,8 +77,9 @@ def test_an_index_may_only_name_files_of_the_folder(folder, shard):
     assert shard in folder_problems(folder)[0]
 
 
-def test_broken_json_is_no_traceback(folder):
-    (folder / "config.json").write_text("{")
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+def test_broken_json_is_no_traceback(folder, name):
+    (folder / name).write_text("{")
     with pytest.raises(RunError, match="no JSON"):
         folder_problems(folder)
 

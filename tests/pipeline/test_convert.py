@@ -53,6 +53,14 @@ def test_a_published_model_is_found_by_its_name_afterwards(original, recordings,
     assert main(transcribe) == 0
 
 
+def test_a_prompt_that_is_not_the_published_one_is_pointed_out(original, tmp_path, capsys):
+    folder = shutil.copytree(original, tmp_path / "mine")
+    with (folder / "config.yaml").open("a") as file:
+        file.write("dataset_conf:\n  do_think: false\n")
+    assert main(["convert", str(folder), "--output", str(tmp_path / "out")]) == 0
+    assert "asks for another prompt" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [

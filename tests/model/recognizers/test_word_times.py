@@ -41,6 +41,16 @@ def load(folder):
     return FunAsrNanoRecognizer.load(resolve(str(folder)), settings)
 
 
+class KnownScores:
+    """Scores that are there already."""
+
+    def __init__(self, log_probs):
+        self.log_probs = log_probs
+
+    def of(self, tokens):
+        return self.log_probs[:, list(tokens)]
+
+
 def spoken(tokenizer, text, at):
     """Frames that say each token of the text at the frames given, and blank otherwise; (frames, tokens + 1)."""
     scores = torch.full((at[-1] + 10, SIZES.vocabulary + 1), -20.0)
@@ -48,7 +58,7 @@ def spoken(tokenizer, text, at):
     for token, frame in zip(tokenizer(text)["input_ids"], at, strict=True):
         scores[frame, token] = 0.0
         scores[frame, CONFIG.blank_id] = -20.0
-    return scores
+    return KnownScores(scores)
 
 
 @pytest.mark.parametrize("text", ["quick brown fox", "开 放", "the quick, brown fox.", "quick开fox"])
@@ -72,7 +82,7 @@ def test_a_text_that_was_not_said_has_little_confidence(timer, tokenizer):
 @pytest.mark.parametrize("text", ["", "...", "the quick brown fox jumps over the lazy dog"])
 def test_a_text_that_cannot_be_aligned_has_no_times(timer, text):
     scores = torch.zeros(3, SIZES.vocabulary + 1).log_softmax(-1)
-    assert timer.time_words(scores, text, 0.2) is None
+    assert timer.time_words(KnownScores(scores), text, 0.2) is None
 
 
 def test_words_that_share_a_token_have_one_time_together(timer, tokenizer):
@@ -88,7 +98,7 @@ def test_words_that_share_a_token_have_one_time_together(timer, tokenizer):
 
 def test_tokens_that_the_head_does_not_know_have_no_times(tokenizer):
     small = WordTimer(CtcHead(CtcHeadConfig(SIZES.encoder, 100, 100, hidden_size=32, trained=True)), tokenizer)
-    assert small.time_words(torch.zeros(50, 101).log_softmax(-1), "quick", 3.0) is None
+    assert small.time_words(KnownScores(torch.zeros(50, 101).log_softmax(-1)), "quick", 3.0) is None
 
 
 def test_a_checkpoint_with_a_head_times_what_it_recognised_verbatim(with_head):
@@ -101,6 +111,16 @@ def test_a_checkpoint_with_a_head_times_what_it_recognised_verbatim(with_head):
         for word in hypothesis.words or ():
             assert 0 <= word.start_s < word.end_s <= utterance.duration_s
             assert 0 <= word.confidence <= 1
+
+
+def test_scores_of_some_tokens_are_those_of_the_whole_head(tokenizer):
+    torch.manual_seed(0)
+    head = CtcHead(CONFIG)
+    encoded = [torch.randn(frames, SIZES.encoder) for frames in (5, 12)]
+    tokens = [3, CONFIG.blank_id, 77]
+    for item, scores in zip(encoded, WordTimer(head, tokenizer).score_frames(encoded), strict=True):
+        whole = head(item[None], torch.ones(1, len(item)))[0]
+        torch.testing.assert_close(scores.of(tokens), whole[:, tokens], atol=1e-5, rtol=0)
 
 
 def test_times_do_not_depend_on_the_batch(with_head):
