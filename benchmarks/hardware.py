@@ -19,6 +19,13 @@ def describe_machine() -> dict[str, object]:
     }
 
 
+def peak_mb() -> int:
+    """Most memory that this process has held (MB); unlike `ru_maxrss`, without what its parent held."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
+    return round(int(line.split()[1]) / 1024)
+
+
 def _processor() -> str:
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):

@@ -9,7 +9,7 @@ measured stays in the folder: started again, it goes on with the stage that it h
 
 import argparse
 import json
-import resource
+import os
 import shutil
 import subprocess
 import sys
@@ -22,7 +22,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from benchmarks import simulation
-from benchmarks.hardware import describe_machine
+from benchmarks.hardware import describe_machine, peak_mb
 from benchmarks.simulation import Bucket, CountedStore, Hearing, SimulatedBucket
 from funasr_beam.model.assembly import assemble
 from funasr_beam.model.commits import CommittedUnits
@@ -124,12 +124,15 @@ def measure(stage: str, count: int, folder: Path) -> dict[str, object]:
     SimulatedBucket.bucket = Bucket(count)
     output = Folder(f"counted://{folder}/out")
     began, cpu = time.perf_counter(), time.process_time()
+    before = os.getloadavg()[0]
     done = STAGES[stage](output)
+    load = (before, os.getloadavg()[0])
     return {
         "done": done,
         "wall_s": round(time.perf_counter() - began, 2),
         "cpu_s": round(time.process_time() - cpu, 2),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_mb": peak_mb(),
+        "load_average": round(sum(load) / 2, 1),
         "input_requests": dict(SimulatedBucket.requests),
         "output_requests": dict(sorted(CountedStore.requests.items())),
         "objects": sum(1 for path in (folder / "out").rglob("*") if path.is_file()),
@@ -152,7 +155,7 @@ def measure_all(count: int, folder: Path, most: int) -> dict[str, dict[str, obje
 def print_row(count: int, stage: str, found: dict[str, object]) -> None:
     """One line of the table."""
     requests = " ".join(f"{kind} {number:,}" for kind, number in found["output_requests"].items())  # type: ignore[attr-defined]
-    size = f"{found['wall_s']:>9} s {found['peak_mb']:>6} MB {found['objects']:>8} objects"
+    size = f"{found['wall_s']:>9} s {found['cpu_s']:>8} s CPU {found['peak_mb']:>6} MB {found['objects']:>8} objects"
     print(f"{count:>9,} {stage:<15}{size}  {requests}", flush=True)
 
 

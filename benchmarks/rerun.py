@@ -9,14 +9,13 @@ one does is to find them.
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.hardware import describe_machine
+from benchmarks.hardware import describe_machine, peak_mb
 
 RESULTS = Path(__file__).parent / "results" / "rerun.json"
 PER_FOLDER = 1000
@@ -81,7 +80,7 @@ def watched_run(arguments: list[str]) -> dict[str, object]:
         "exit_code": code,
         "wall_s": round(wall_s, 2),
         "cpu_s": round(time.process_time(), 2),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_mb": peak_mb(),
         "decoders_started": decoders,
         "models_loaded": loads,
         "torch_imported": "torch" in sys.modules,

@@ -14,13 +14,13 @@ from funasr_beam.model.front_end import FrontEnd, FrontEndConfig
 from funasr_beam.model.planning import cut_recording
 from funasr_beam.model.records import MediaInfo, Recording, Unit
 from funasr_beam.model.segmentation import SegmentationConfig
-from tests.media import MP3, OPUS, PCM, write_media
+from tests.media import MP3, PCM, write_media
 
 pytestmark = pytest.mark.slow
 SAMPLES = Path(__file__).parent.parent.parent / "samples"
-SPAN_S, MINUTE = 10.0, 60.0
+SPAN_S, LENGTH_S = 10.0, 40.0
 CONFIG = FrontEndConfig(SegmentationConfig(target_s=8, max_s=10), border_window_s=2.0)
-FORMATS = {"wav": (PCM, 8000), "mp3": (MP3, 32_000), "opus": (OPUS, 48_000)}
+FORMATS = {"wav": (PCM, 8000), "mp3": (MP3, 32_000)}
 
 
 @pytest.fixture(scope="module")
@@ -32,22 +32,22 @@ def front_end():
 
 @pytest.fixture(scope="module")
 def speech():
-    """A minute of two people, (2, frames) at 8 kHz."""
+    """Two people, (2, frames) at 8 kHz."""
     path = next(SAMPLES.rglob("*stereo*.wav"))
     with av.open(str(path)) as container:
         resampler = av.AudioResampler("s16p", "stereo", 8000)
         parts = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
     heard = np.concatenate([part.to_ndarray() for part in parts], axis=1)
-    return np.tile(heard, 10)[:, : int(MINUTE * 8000)]
+    return np.tile(heard, 10)[:, : int(LENGTH_S * 8000)]
 
 
 @pytest.fixture(scope="module", params=FORMATS)
 def spans(request, speech, tmp_path_factory):
-    """Six spans of one recording."""
+    """Four spans of one recording."""
     encoding, rate = FORMATS[request.param]
     samples = np.repeat(speech, rate // 8000, axis=1)
     path = write_media(tmp_path_factory.mktemp("long") / f"long.{request.param}", samples, rate, encoding)
-    media = MediaInfo(request.param, "", rate, 2, MINUTE)
+    media = MediaInfo(request.param, "", rate, 2, LENGTH_S)
     return cut_recording(Recording("r", str(path), "1", 1), media, SPAN_S, "key")
 
 
@@ -69,7 +69,7 @@ def cut_at(spans, cuts):
     return [spans[first:last] for first, last in pairwise(borders) if first < last]
 
 
-@given(st.sets(st.integers(1, 5)), st.randoms(use_true_random=False))
+@given(st.sets(st.integers(1, 3)), st.randoms(use_true_random=False))
 @settings(max_examples=3, deadline=None)
 def test_any_partition_into_units_in_any_order_gives_the_same_borders_and_the_same_samples(
     front_end, spans, cuts, random
@@ -89,5 +89,5 @@ def test_a_file_that_the_plan_did_not_open_is_opened_by_its_worker(front_end, sp
     (whole,) = cut_recording(spans[0].recording, None, SPAN_S, "key")
     ((audio,),) = [front_end.prepare(Unit("u", (whole,))).spans]
     assert audio.failure is None
-    assert audio.end_s == pytest.approx(MINUTE, abs=0.2)
-    assert audio.media.duration_s == pytest.approx(MINUTE, abs=0.2)
+    assert audio.end_s == pytest.approx(LENGTH_S, abs=0.2)
+    assert audio.media.duration_s == pytest.approx(LENGTH_S, abs=0.2)
