@@ -82,7 +82,8 @@ class InverseTextNormalizer:
         Args:
             text: as recognised; what is not rewritten stays as it is, but for spaces between Chinese or Japanese
                 characters, which go.
-            words: its words with their times, in order, as `split_words` cuts them; None: there are no times.
+            words: its words with their times, in order, as `split_words` cuts them or several of these as one; None:
+                there are no times. The text does not depend on them.
             language: code such as "zh-CN"; None: Han characters mean Chinese, with kana Japanese; for others see
                 `latin_default`.
 
@@ -92,10 +93,12 @@ class InverseTextNormalizer:
         code = self._language(text, language)
         if code in ("zh", "ja"):
             text = _BETWEEN_CJK.sub("", text)
-        spans = word_spans(text) if words is None else _locate(text, words)
-        rewrites = [] if spans is None or code is None else list(_rewrites(text, spans, code))
-        final_text = _apply(text, spans or [], rewrites) if rewrites else text
-        final_words = None if words is None else tuple(_final_words(words, rewrites))
+            words = words and [replace(word, text=_BETWEEN_CJK.sub("", word.text)) for word in words]
+        spans = word_spans(text)
+        located = spans if words is None else _locate(text, words)
+        rewrites = [] if code is None or located is None else list(_rewrites(text, spans, code))
+        final_text = _apply(text, spans, rewrites)
+        final_words = None if words is None else tuple(_time_words(text, spans, rewrites, words))
         return NormalizedText(final_text, final_words, bool(rewrites))
 
     def _language(self, text: str, language: str | None) -> str | None:
@@ -233,6 +236,41 @@ def _apply(text: str, spans: Sequence[WordSpan], rewrites: Sequence[Rewrite]) ->
         doubled = rewrite.text.endswith(".") and text[end : end + 1] == "."
         parts.append(rewrite.text[:-1] if doubled else rewrite.text)
     return "".join([*parts, text[end:]])
+
+
+def _time_words(
+    text: str, spans: Sequence[WordSpan], rewrites: Sequence[Rewrite], words: Sequence[Word]
+) -> Iterator[FinalWord]:
+    """The words after rewriting, whether they were timed one by one or several as one."""
+    located = _locate(text, words)
+    if located is None or [(word.start, word.end) for word in located] == [(span.start, span.end) for span in spans]:
+        yield from _final_words(words, rewrites)
+    else:
+        yield from _coarse_words(text, spans, rewrites, words, located)
+
+
+def _coarse_words(
+    text: str,
+    spans: Sequence[WordSpan],
+    rewrites: Sequence[Rewrite],
+    words: Sequence[Word],
+    located: Sequence[WordSpan],
+) -> Iterator[FinalWord]:
+    """Words that were timed several as one; those that a rewrite spans become one, with what it wrote."""
+    bounds = [(spans[rewrite.first].start, spans[rewrite.last - 1].end) for rewrite in rewrites]
+    first = 0
+    for last in range(1, len(words) + 1):
+        border = located[last - 1].end
+        if last < len(words) and any(start < border < end for start, end in bounds):
+            continue
+        start, own = located[first].start, words[first:last]
+        inside = [
+            rewrite for rewrite, (begin, end) in zip(rewrites, bounds, strict=True) if start <= begin < end <= border
+        ]
+        piece = _apply(text[:border], [span for span in spans if span.end <= border], inside)[start:]
+        confidence = sum(word.confidence for word in own) / len(own)
+        yield FinalWord(piece, own[0].start_s, own[-1].end_s, confidence, first, last)
+        first = last
 
 
 def _final_words(words: Sequence[Word], rewrites: Sequence[Rewrite]) -> Iterator[FinalWord]:

@@ -257,3 +257,27 @@ def test_threads_share_one_normalizer():
 
 def test_the_version_names_the_package():
     assert itn_version().startswith("wetext ")
+
+
+@pytest.mark.parametrize(
+    ("said", "language", "together"),
+    [
+        ("twenty five dollars please", "en", [("twenty five", 2), ("dollars", 1), ("please", 1)]),
+        ("twenty five dollars please", "en", [("twenty", 1), ("five dollars please", 3)]),
+        ("我有二十五个", "zh", [("我有", 2), ("二十五", 3), ("个", 1)]),
+        ("我有二十五个", "zh", [("我", 1), ("有二", 2), ("十五", 2), ("个", 1)]),
+        ("今日は二十五日です", "ja", [("今日", 2), ("は", 1), ("二十五", 3), ("日", 1), ("です", 2)]),
+    ],
+)
+def test_words_that_are_timed_together_change_no_text_and_keep_their_times(said, language, together):
+    fine = timed(said)
+    coarse, place = [], 0
+    for text, count in together:
+        coarse.append(Word(text, fine[place].start_s, fine[place + count - 1].end_s, 0.5))
+        place += count
+    found = NORMALIZER.normalize(said, coarse, language)
+    assert found.text == NORMALIZER.normalize(said, None, language).text == written(said, language).text
+    assert "".join(word.text for word in found.words).replace(" ", "") == found.text.replace(" ", "")
+    assert [word.raw_start for word in found.words] == [0, *(word.raw_end for word in found.words[:-1])]
+    for word in found.words:
+        assert (word.start_s, word.end_s) == (coarse[word.raw_start].start_s, coarse[word.raw_end - 1].end_s)
