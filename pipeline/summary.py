@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from funasr_beam.model.errors import Cause
+from funasr_beam.pipeline.report.write import REPORT
 from funasr_beam.pipeline.transcription import RunReport
 
 _MOST_URIS = 3
@@ -66,3 +67,6 @@ def _print_places(console: Console, report: RunReport) -> None:
     for table in ("recordings", "segments", "speech"):
         console.print(f"{table:<11}{report.output.show(f'{table}/run={report.run_id}/')}", soft_wrap=True)
     console.print(f"{'metrics':<11}{report.output.show(f'runs/{report.run_id}/metrics.json')}", soft_wrap=True)
+    page = f"runs/{report.run_id}/{REPORT}"
+    if report.output.exists(page):
+        console.print(f"{'report':<11}{report.output.show(page)}", soft_wrap=True)

@@ -107,6 +107,12 @@ def test_every_row_names_what_made_it(finished):
         assert row["config_hash"] and row["pipeline_version"] and row["vad_version"] and row["itn_version"]
 
 
+def test_a_run_leaves_a_page_about_itself(finished):
+    (page,) = finished.glob("runs/*/report.html")
+    assert f"{len(rows(finished))} recordings" in page.read_text()
+    assert f"Run {page.parent.name}" in page.read_text()
+
+
 def test_nothing_is_left_in_the_work_folder(finished):
     assert [path for path in (finished / "_work").rglob("*") if path.is_file() and path.name != "lock"] == []
 
