@@ -46,7 +46,7 @@ def main() -> int:
     parser.add_argument("--segments", type=int, default=1_000_000)
     parser.add_argument("--work", type=Path, help="keep the output here, and use the one that is there")
     parser.add_argument("--hours", type=float, default=10.0, help="length of the original that clips are cut from")
-    parser.add_argument("--only", help="commands whose name contains this")
+    parser.add_argument("--only", help="commands whose name contains this; --store keeps what is stored of the others")
     parser.add_argument("--store", action="store_true", help="keep the result")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -66,7 +66,9 @@ def main() -> int:
             found[CLIPS] = cut_clips(work, arguments.hours)
             print(f"| {CLIPS} | {found[CLIPS]['wall_s']:.0f} s | | {found[CLIPS]['peak_mb']:,.0f} MB (tree) |")
     if arguments.store:
-        content = {"machine": describe_machine(), "segments": arguments.segments, "commands": found}
+        kept = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() and arguments.only else {}
+        content = {"machine": describe_machine(), "segments": arguments.segments}
+        content["commands"] = kept.get("commands", {}) | found
         RESULT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return 0
 

@@ -1,7 +1,6 @@
 """One file for all recordings, as scoring tools read it: CTM, STM, RTTM and SegLST."""
 
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 
 from funasr_beam.model.records import Seconds
 from funasr_beam.model.storage import Folder
@@ -23,15 +22,14 @@ class ScoringFile:
 
     def add(self, recording: ExportRecording) -> None:
         """Append its lines, channel by channel."""
-        written = 0
-        for segment in sorted(recording.segments, key=lambda segment: (segment.channel, segment.start_s)):
-            if self._kind == "ctm" and segment.words is None:
-                self._tally.leave_out("segments", "no word times")
-                continue
-            for line in self._lines(recording.name, segment):
-                self._write(line)
-            written += 1
-        self._tally.took(recording, written)
+        segments = sorted(recording.segments, key=lambda segment: (segment.channel, segment.start_s))
+        if self._kind == "ctm":
+            wordless = sum(segment.words is None for segment in segments)
+            self._tally.leave_out("segments", "no word times", wordless)
+            segments = [segment for segment in segments if segment.words is not None]
+        lines = [line for segment in segments for line in self._lines(recording.name, segment)]
+        self._write(lines)
+        self._tally.took(recording, len(segments))
 
     def finish(self) -> None:
         """Put the file in place."""
@@ -43,13 +41,13 @@ class ScoringFile:
         """Remove the draft."""
         self._draft.discard()
 
-    def _write(self, line: str) -> None:
-        if self._kind == "seglst":
-            self._draft.write(self._separator + line)
+    def _write(self, lines: list[str]) -> None:
+        if self._kind != "seglst":
+            self._draft.write("".join(f"{line}\n" for line in lines))
+        elif lines:
+            self._draft.write(self._separator + ",\n".join(lines))
             self._separator = ",\n"
-        else:
-            self._draft.write(line + "\n")
-        self._tally.exported["lines"] += 1
+        self._tally.exported["lines"] += len(lines)
 
 
 def _ctm(name: str, segment: ExportSegment) -> Iterator[str]:
@@ -86,10 +84,11 @@ def _seglst(name: str, segment: ExportSegment) -> Iterator[str]:
     )
 
 
-def _begin_and_duration(start_s: Seconds, end_s: Seconds) -> tuple[Decimal, Decimal]:
-    """Both in milliseconds' precision, so that their sum is the end to the millisecond."""
-    start, end = (Decimal(round(seconds * 1000)) / 1000 for seconds in (start_s, end_s))
-    return start.quantize(Decimal("0.001")), (end - start).quantize(Decimal("0.001"))
+def _begin_and_duration(start_s: Seconds, end_s: Seconds) -> tuple[str, str]:
+    """Both in whole milliseconds, so that their sum is the end to the millisecond."""
+    start_ms, end_ms = round(start_s * 1000), round(end_s * 1000)
+    length_ms = end_ms - start_ms
+    return f"{start_ms // 1000}.{start_ms % 1000:03d}", f"{length_ms // 1000}.{length_ms % 1000:03d}"
 
 
 def _token(text: str) -> str:

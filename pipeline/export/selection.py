@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from funasr_beam.model.errors import UsageError
@@ -10,6 +12,10 @@ from funasr_beam.pipeline.views import batches, query_problem
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
+
+_Key = tuple[str, str]
+"""Name and id of a recording."""
 
 _BATCH_ROWS = 4096
 _GOOD = "('ok', 'partial', 'no_speech')"
@@ -79,9 +85,10 @@ class Selection:
 
     def recordings(self) -> Iterator[ExportRecording]:
         """Every recording with a transcript and its chosen segments, by name; with `where`, only those with any."""
-        segments = _grouped(self._rows(self._segments()))
+        segments = _grouped(each for batch in self._batches(self._segments()) for each in _segments_of(batch))
         key, group = next(segments, (None, ()))
-        for row in self._rows(self._recording_rows()):
+        rows = (row for batch in self._batches(self._recording_rows()) for row in batch.to_pylist())
+        for row in rows:
             found: tuple[ExportSegment, ...] = ()
             if key == (row["name"], row["recording_id"]):
                 found = group
@@ -147,15 +154,14 @@ class Selection:
         ((value,),) = self._connection.sql(sql).fetchall()
         return int(value or 0)
 
-    def _rows(self, sql: str) -> Iterator[dict[str, Any]]:
+    def _batches(self, sql: str) -> Iterator["pa.RecordBatch"]:
         import duckdb
 
         try:
             reader = self._connection.cursor().sql(sql).to_arrow_reader(_BATCH_ROWS)
         except duckdb.Error as error:  # `where` fails on some row
             raise _where_problem(error) from error
-        for batch in batches(reader):
-            yield from batch.to_pylist()
+        yield from batches(reader)
 
 
 def _where_problem(error: Exception) -> UsageError:
@@ -165,39 +171,33 @@ def _where_problem(error: Exception) -> UsageError:
     return UsageError("--where cannot be used:", [line for line in problems[:end] if line.strip()])
 
 
-def _grouped(rows: Iterator[dict[str, Any]]) -> Iterator[tuple[tuple[str, str], tuple[ExportSegment, ...]]]:
-    key: tuple[str, str] | None = None
-    group: list[ExportSegment] = []
-    for row in rows:
-        here = (row["name"], row["recording_id"])
-        if key is not None and here != key:
-            yield key, tuple(group)
-            group = []
-        key = here
-        group.append(_segment(row))
-    if key is not None:
-        yield key, tuple(group)
+def _grouped(found: Iterator[tuple[_Key, ExportSegment]]) -> Iterator[tuple[_Key, tuple[ExportSegment, ...]]]:
+    for key, group in groupby(found, key=itemgetter(0)):
+        yield key, tuple(segment for _, segment in group)
 
 
-def _segment(row: dict[str, Any]) -> ExportSegment:
-    start_ms, end_ms = round(row["start"] * 1000), round(row["end"] * 1000)
-    words = row["words"]
-    return ExportSegment(
-        id=f"{row['name']}-{row['channel']}-{start_ms:09d}-{end_ms:09d}",
-        channel=row["channel"],
-        start_s=row["start"],
-        end_s=row["end"],
-        text=row["text"],
-        language=row["language"],
-        speaker=row["speaker"],
-        confidence=row["confidence"],
-        snr_db=row["snr_db"],
-        words=None if words is None else tuple(_word(word) for word in words),
-    )
+def _segments_of(batch: "pa.RecordBatch") -> Iterator[tuple[_Key, ExportSegment]]:
+    """Segments with the recording that each belongs to, read column by column: rows as dicts take thrice the time."""
+    columns = {name: batch.column(name).to_pylist() for name in batch.schema.names if name != "words"}
+    told = zip(*columns.values(), _words_of(batch.column("words")), strict=True)
+    for name, recording_id, channel, start_s, end_s, language, speaker, confidence, snr_db, text, words in told:
+        segment_id = f"{name}-{channel}-{round(start_s * 1000):09d}-{round(end_s * 1000):09d}"
+        yield (
+            (name, recording_id),
+            ExportSegment(segment_id, channel, start_s, end_s, text, language, speaker, confidence, snr_db, words),
+        )
 
 
-def _word(word: dict[str, Any]) -> ExportWord:
-    return ExportWord(word["word"], word["start"], word["end"], word["confidence"])
+def _words_of(column: "pa.Array") -> list[tuple[ExportWord, ...] | None]:
+    """The words of each row; None where there is no list."""
+    import pyarrow as pa
+
+    if not pa.types.is_list(column.type):  # they were not asked for
+        return [None] * len(column)
+    parts = [column.values.field(name).to_pylist() for name in ("word", "start", "end", "confidence")]
+    words = [ExportWord(*each) for each in zip(*parts, strict=True)]
+    borders, known = column.offsets.to_pylist(), column.is_valid().to_pylist()
+    return [tuple(words[a:b]) if ok else None for a, b, ok in zip(borders, borders[1:], known, strict=False)]
 
 
 def _recording(row: dict[str, Any], segments: tuple[ExportSegment, ...]) -> ExportRecording:
