@@ -31,7 +31,7 @@ from tests.s3_server import S3Server, serve_s3
 RESULT = Path(__file__).parent / "results" / "faults.json"
 SAMPLES = Path(__file__).parent.parent / "samples"
 RECORDINGS = ("en-phone.wav", "en-quiet.opus", "zh-phone.wav", "zh-stereo.opus", "zh.m4a", "truncated.m4a", "text.wav")
-COPIES = 2
+COPIES = 1
 WORKERS = 2
 UNIT_S = 10
 

@@ -19,7 +19,7 @@ PATIENCE_S = 240
 class Scene:
     """Inputs, an undisturbed output of them, and where a test may put its own."""
 
-    inputs: str
+    inputs: tuple[str, ...]
     undisturbed: str
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
@@ -28,7 +28,7 @@ class Scene:
     def command(self, output, *settings):
         """The arguments of a run: two workers, units of one recording each."""
         fixed = ["--model", "demo", "--workers", "2", "--max-failed", "100%", "--set", "plan.unit_s=5"]
-        return [*(["-v"] if self.verbose else []), "transcribe", self.inputs, "--output", output, *fixed, *settings]
+        return [*(["-v"] if self.verbose else []), "transcribe", *self.inputs, "--output", output, *fixed, *settings]
 
     def start(self, output, *settings, environment=None, defect=None):
         """A run that goes on while the test does something to it."""

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
     folder = tmp_path_factory.mktemp("disk")
-    scene = Scene(str(copy_recordings(folder / "in")), str(folder / "undisturbed"), folder)
+    scene = Scene((str(copy_recordings(folder / "in")),), str(folder / "undisturbed"), folder)
     code, text = scene.run(scene.undisturbed)
     assert code == 0, text
     return scene
@@ -112,7 +112,7 @@ def test_a_full_disk_stops_the_run_with_a_message_and_room_lets_it_go_on(scene, 
 
 
 def test_a_clock_that_was_set_back_and_another_order_of_files_change_nothing(scene, tmp_path):
-    hidden = Path(scene.inputs) / "zh-phone.wav"
+    hidden = Path(scene.inputs[0]) / "zh-phone.wav"
     kept = hidden.rename(tmp_path / hidden.name)
     try:
         scene.run(tmp_path / "out")

@@ -18,7 +18,7 @@ def scene(s3_server, tmp_path_factory):
     for name in RECORDINGS:
         files.put_file(str(sample(name)), f"{base}/in/{name}")
     folder = tmp_path_factory.mktemp("s3")
-    scene = Scene(f"{base}/in", f"{base}/undisturbed", folder, s3_server.environment)
+    scene = Scene((f"{base}/in",), f"{base}/undisturbed", folder, s3_server.environment)
     code, text = scene.run(scene.undisturbed)
     assert code == 0, text
     return scene

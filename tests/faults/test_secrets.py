@@ -82,8 +82,8 @@ def test_no_secret_is_shown_or_stored(s3, s3_server, tmp_path, monkeypatch):
         config = tmp_path / "run.toml"
         config.write_text(f'runner.options = ["--s3_secret_access_key={SECRET}", "--s3_session_token={SECRET}"]\n')
         environment = {**server.environment, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": f"token-{SECRET}"}
-        scene = Scene(str(manifest), "", tmp_path, environment, verbose=True)
-        command = scene.start(with_keys, bucket, "--config", config)
+        scene = Scene((str(manifest), bucket), "", tmp_path, environment, verbose=True)
+        command = scene.start(with_keys, "--config", config)
         wait_until(lambda: list(contents(server, f"{output}/_work")), command)
         while command.is_running:
             check_clean(server, f"{output}/")
@@ -94,7 +94,7 @@ def test_no_secret_is_shown_or_stored(s3, s3_server, tmp_path, monkeypatch):
         assert rows[f"{address.replace(f'user:{SECRET}@', '')}/zh-phone.wav"]["status"] == "ok"
         assert rows[f"{output}-in/en-phone.wav"]["status"] == "ok"
         check_commands_are_clean(scene, with_keys, output, server)
-        again_with_another_signature(scene, manifest, with_keys, bucket)
+        again_with_another_signature(scene, manifest, with_keys)
 
 
 def recordings(server, output):
@@ -120,9 +120,9 @@ def check_commands_are_clean(scene, with_keys, output, server):
     assert SECRET not in text
 
 
-def again_with_another_signature(scene, manifest, with_keys, bucket):
+def again_with_another_signature(scene, manifest, with_keys):
     """A URL that was signed anew means the same recording: it is not transcribed twice."""
     manifest.write_text(re.sub("X-Amz-Expires=60", "X-Amz-Expires=99", manifest.read_text()))
-    code, text = scene.run(with_keys, bucket)
+    code, text = scene.run(with_keys)
     assert code == 0, text
     assert "begins" not in text
