@@ -81,6 +81,8 @@ setup(
         "wetext>=0.1.8,<0.2",
     ],
     extras_require={
+        "gcs": ["gcsfs>=2026.1"],
+        "azure": ["adlfs>=2026.1"],
         "align": ALIGN,
         # Only on the way to Dataflow.
         "gcp": ["apache-beam[gcp]>=2.77,<2.78"],

@@ -15,6 +15,7 @@ from funasr_beam.model.errors import Cause, UsageError
 from funasr_beam.model.hotwords import parse_hotwords
 from funasr_beam.model.languages import language_code
 from funasr_beam.model.records import Failure, RecognitionOptions
+from funasr_beam.model.redaction import public_uri, redact
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 _URI_KEYS = ("uri", "audio_filepath", "path")
@@ -60,7 +61,7 @@ def read_manifest(uri: str, defaults: RecognitionOptions) -> Iterator[ManifestRo
             ids.discard("")
             yield row
     if problems:
-        raise UsageError(f"{len(problems)} problem(s) in the manifest {uri}:", problems[:20])
+        raise UsageError(f"{len(problems)} problem(s) in the manifest {public_uri(uri)}:", problems[:20])
 
 
 def numbered_rows(uri: str, problems: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -73,7 +74,7 @@ def numbered_rows(uri: str, problems: list[str]) -> Iterator[tuple[int, dict[str
         with fsspec.open(uri, "rb") as file:
             yield from _rows(uri.lower(), file, problems)
     except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
-        raise UsageError(f"the manifest {uri} cannot be read:", [str(error)]) from error
+        raise UsageError(f"the manifest {public_uri(uri)} cannot be read:", [redact(str(error))]) from error
 
 
 def _rows(name: str, file: Any, problems: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -117,11 +118,16 @@ def _parse_row(values: dict[str, Any], base: str, defaults: RecognitionOptions) 
         uri = base + uri
     options, failure = _parse_options(values, defaults)
     metadata = {
-        str(key): value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        str(key): _shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
         for key, value in values.items()
         if key not in _KNOWN and key is not None and value is not None
     }
     return ManifestRow(uri, _first(values, ("id",)), options, _first(values, _REFERENCE_KEYS), metadata, failure)
+
+
+def _shown(text: str) -> str:
+    """A user's own column as it goes into the tables: links lose their signatures."""
+    return redact(text) if "://" in text else text
 
 
 def _parse_options(values: dict[str, Any], defaults: RecognitionOptions) -> tuple[RecognitionOptions, Failure | None]:

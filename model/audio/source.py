@@ -138,10 +138,14 @@ def _open_http(uri: str, system: Any, path: str) -> tuple[BinaryIO, int]:
     if size is not None and size > MOST_BYTES_WITHOUT_RANGES:
         raise _too_large(uri)
     with system.open(path, "rb", block_size=0) as stream:
-        content = stream.read(MOST_BYTES_WITHOUT_RANGES + 1)
-    if len(content) > MOST_BYTES_WITHOUT_RANGES:
-        raise _too_large(uri)
-    return io.BytesIO(content), len(content)
+        held = io.BytesIO()
+        while part := stream.read(2**20):  # as much as has come, not as much as was asked for
+            held.write(part)
+            if held.tell() > MOST_BYTES_WITHOUT_RANGES:
+                raise _too_large(uri)
+    length = held.tell()
+    held.seek(0)
+    return held, length
 
 
 def _gives_ranges(stream: BinaryIO, size: int) -> bool:
