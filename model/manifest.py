@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -16,6 +15,8 @@ from funasr_beam.model.hotwords import parse_hotwords
 from funasr_beam.model.languages import language_code
 from funasr_beam.model.records import Failure, RecognitionOptions
 from funasr_beam.model.redaction import public_uri, redact
+from funasr_beam.model.storage import locate
+from funasr_beam.model.storage_trouble import storage_errors
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 _URI_KEYS = ("uri", "audio_filepath", "path")
@@ -38,7 +39,7 @@ class ManifestRow:
 
 def is_manifest(path: str) -> bool:
     """Whether a file of that name is read as a manifest."""
-    return path.lower().endswith(SUFFIXES)
+    return _without_query(path).lower().endswith(SUFFIXES)
 
 
 def read_manifest(uri: str, defaults: RecognitionOptions) -> Iterator[ManifestRow]:
@@ -47,7 +48,8 @@ def read_manifest(uri: str, defaults: RecognitionOptions) -> Iterator[ManifestRo
     Raises:
         UsageError: the file cannot be read, or rows have no place or share an id; names the rows.
     """
-    base = uri.rsplit("/", 1)[0] + "/" if "/" in uri else ""
+    place = _without_query(uri)
+    base = place.rsplit("/", 1)[0] + "/" if "/" in place else ""
     problems: list[str] = []
     ids: set[str] = set()
     for number, values in numbered_rows(uri, problems):
@@ -71,9 +73,10 @@ def numbered_rows(uri: str, problems: list[str]) -> Iterator[tuple[int, dict[str
         UsageError: the file cannot be read.
     """
     try:
-        with fsspec.open(uri, "rb") as file:
-            yield from _rows(uri.lower(), file, problems)
-    except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
+        fs, path = locate(uri)
+        with fs.open(path, "rb") as file:
+            yield from _rows(_without_query(uri).lower(), file, problems)
+    except (*storage_errors(), ValueError, ImportError, csv.Error, pa.ArrowException) as error:
         raise UsageError(f"the manifest {public_uri(uri)} cannot be read:", [redact(str(error))]) from error
 
 
@@ -108,6 +111,11 @@ def _json_rows(file: Any, problems: list[str]) -> Iterator[tuple[int, dict[str, 
             yield number, values
         else:
             problems.append(f"line {number}: is not a JSON object")
+
+
+def _without_query(uri: str) -> str:
+    """A URI without what follows the name of its file, such as a signature."""
+    return uri.partition("?")[0] if uri.startswith(("http://", "https://")) else uri
 
 
 def _parse_row(values: dict[str, Any], base: str, defaults: RecognitionOptions) -> ManifestRow | None:

@@ -14,6 +14,8 @@ from funasr_beam.model import patience
 from funasr_beam.model.audio import source
 from funasr_beam.model.audio.source import MediaSource
 from funasr_beam.model.errors import Cause, RecordingError
+from funasr_beam.model.listing import list_inputs
+from funasr_beam.model.records import RecognitionOptions
 from tests.faults.proxy import Faults, proxy_to
 
 CONTENT = os.urandom(300_000)
@@ -105,3 +107,13 @@ def test_a_server_that_is_down_is_no_missing_file(tmp_path, monkeypatch):
         with pytest.raises(RecordingError) as caught:
             MediaSource(f"{proxy.endpoint}/a.bin").open()
         assert caught.value.cause is Cause.STORAGE_UNAVAILABLE
+
+
+def test_a_signed_manifest_names_its_neighbours(tmp_path):
+    with serve(tmp_path, Plain) as (_, address):
+        (tmp_path / "list.csv").write_text("uri,link\na.bin,https://h/x?sig=abc&part=1\n")
+        (listed,) = list_inputs([f"{address}/list.csv?sig=abc/def"], RecognitionOptions(), str(tmp_path / "out"))
+    assert listed.recording.uri == f"{address}/a.bin"
+    assert listed.recording.size_bytes == len(CONTENT)
+    assert listed.recording.metadata == {"link": "https://h/x?part=1"}
+    assert listed.failure is None
