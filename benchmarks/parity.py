@@ -29,6 +29,8 @@ from tests.upstream import Samples, Stages, Upstream
 
 RESULT = Path(__file__).parent / "results" / "parity.json"
 MAX_TOKENS = 8
+GROUP = 5
+SOUND_S = 1.0
 LIMITS = {"features": 1e-3, "encoder": 1e-4, "adaptor": 1e-3, "ctc": 1e-3, "embeddings": 1e-3}
 DURATIONS_S = (1.0, 4.1, 12.0)
 MODES = ("low", "all")
@@ -59,7 +61,7 @@ def collect(folder: Path, load: Callable[[], Any]) -> None:
     """Everything that one implementation computes, a file for each part; parts that are there are left alone."""
     folder.mkdir(exist_ok=True)
     parts = [f"stages-{seconds}" for seconds in DURATIONS_S]
-    parts += [f"{kind}-{mode}" for mode in MODES for kind in ("embeddings", "texts")]
+    parts += [f"{mode}-{first}" for mode in MODES for first in range(0, len(PROMPTS), GROUP)]
     missing = [part for part in parts if not (folder / f"{part}.pt").exists()]
     if not missing:
         return
@@ -73,16 +75,16 @@ def collect(folder: Path, load: Callable[[], Any]) -> None:
 
 
 def compute(implementation: Any, part: str) -> dict[str, Any]:
-    """One part: the stages of one sound, or the embeddings or the texts for all prompts, each with its own sound."""
+    """One part: the stages of one sound, or embeddings and texts for a group of prompts, each with its own sound."""
     kind, _, which = part.partition("-")
     if kind == "stages":
         stages = implementation.stages(samples_of(float(which)))
         return {field.name: getattr(stages, field.name) for field in fields(Stages)}
-    implementation.hear(which)
-    asked = [(samples_of(1.5, seed=seed), prompt) for seed, prompt in enumerate(PROMPTS.values())]
-    if kind == "embeddings":
-        return {"embeddings": [implementation.embeddings(samples, prompt) for samples, prompt in asked]}
-    return {"texts": implementation.texts(asked, MAX_TOKENS)}
+    implementation.hear(kind)
+    asked = [(samples_of(SOUND_S, seed=seed), prompt) for seed, prompt in enumerate(PROMPTS.values())]
+    group = asked[int(which) :][:GROUP]
+    embeddings = [implementation.embeddings(samples, prompt) for samples, prompt in group]
+    return {"embeddings": embeddings, "texts": implementation.texts(group, MAX_TOKENS)}
 
 
 def samples_of(duration_s: float, seed: int = 0) -> Samples:
@@ -126,18 +128,20 @@ def worst(work: Path) -> dict[str, float]:
         theirs, ours = (Stages(**load(work / name / f"stages-{seconds}.pt")) for name in SIDES)
         aparts.append(asdict(compare_stages(theirs, ours)))
     found = {field.name: max(apart[field.name] for apart in aparts) for field in fields(Apart)}
-    pairs = [
-        pair
-        for mode in MODES
-        for pair in zip(*(load(work / name / f"embeddings-{mode}.pt")["embeddings"] for name in SIDES), strict=True)
-    ]
+    pairs = [pair for mode in MODES for pair in zip(*both(work, mode, "embeddings"), strict=True)]
     return found | {"embeddings": max((theirs - ours).abs().max().item() for theirs, ours in pairs)}
 
 
 def same_texts(work: Path, mode: str) -> tuple[int, int]:
     """How many of the prompts give the same text, and how many texts there are."""
-    theirs, ours = (load(work / name / f"texts-{mode}.pt")["texts"] for name in SIDES)
+    theirs, ours = both(work, mode, "texts")
     return sum(one == other for one, other in zip(theirs, ours, strict=True)), len(set(theirs))
+
+
+def both(work: Path, mode: str, what: str) -> list[list[Any]]:
+    """What upstream and we got for all prompts."""
+    groups = range(0, len(PROMPTS), GROUP)
+    return [[item for first in groups for item in load(work / name / f"{mode}-{first}.pt")[what]] for name in SIDES]
 
 
 def load(path: Path) -> dict[str, Any]:

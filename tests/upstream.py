@@ -61,6 +61,9 @@ class Upstream:
         if not self.has_ctc:
             self.model.ctc_decoder = None  # as upstream does where the file has no head
         self.tokenizer = AutoTokenizer.from_pretrained(folder / "Qwen3-0.6B")
+        # The same question twice is prepared once: at full size the encoder takes most of the time.
+        self._prepare, self._prepared = self.model.inference_prepare, {}
+        self.model.inference_prepare = self._prepare_once
 
     @torch.inference_mode()
     def stages(self, samples: Samples) -> Stages:
@@ -100,7 +103,15 @@ class Upstream:
 
     def hear(self, audio_tokens: str) -> None:
         """Give the LLM the audio tokens "low" or "all"."""
+        self._prepared.clear()
         self.model.use_low_frame_rate = audio_tokens == "low"
+
+    def _prepare_once(self, data, *arguments, **options):
+        chat = data[0][1]
+        key = chat["content"], chat["audio"].numpy().tobytes()
+        if key not in self._prepared:
+            self._prepared[key] = self._prepare(data, *arguments, **options)
+        return self._prepared[key]
 
     def _chat(self, samples: Samples, prompt: Prompt) -> list[dict]:
         options = prompt.options
