@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 
 from funasr_beam.model.alignment import align_words
+from funasr_beam.model.checkpoint_folder import read_json
 from funasr_beam.model.ctc_head import CONFIG_NAME, WEIGHTS_NAME, CtcHead, CtcHeadError, load_ctc_head
 from funasr_beam.model.errors import RunError
 from funasr_beam.model.records import Seconds, Word
@@ -157,7 +158,6 @@ def _load_tokens(folder: Path, name: str) -> Any:
     path = folder / name
     if Path(name).name != name or not path.is_file():
         raise RunError(f"{folder / CONFIG_NAME} names its tokens in {name}, which is not in the folder; convert again")
-    try:
-        return PreTrainedTokenizerFast(tokenizer_file=str(path), clean_up_tokenization_spaces=False)
-    except Exception as error:
-        raise RunError(f"{path} is no tokenizer: {error}") from error
+    if "model" not in read_json(path):
+        raise RunError(f"{path} is no tokenizer; convert again")
+    return PreTrainedTokenizerFast(tokenizer_file=str(path), clean_up_tokenization_spaces=False)

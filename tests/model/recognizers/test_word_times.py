@@ -148,6 +148,15 @@ def test_a_head_whose_tokens_are_not_there_is_refused(with_head, name):
         load(with_head)
 
 
+@pytest.mark.parametrize("content", ["{", "{}"])
+def test_a_head_with_damaged_tokens_is_a_message(with_head, content):
+    (with_head / "ctc_tokenizer.json").write_text(content)
+    path = with_head / "ctc_head.json"
+    path.write_text(path.read_text().replace('"own"', '"ctc_tokenizer.json"'))
+    with pytest.raises(RunError, match=r"ctc_tokenizer\.json"):
+        load(with_head)
+
+
 def test_a_head_may_have_tokens_of_its_own(with_head, tokenizer):
     tokenizer.backend_tokenizer.save(str(with_head / "ctc_tokenizer.json"))
     path = with_head / "ctc_head.json"
