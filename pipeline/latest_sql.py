@@ -4,7 +4,7 @@ The same rule in Python, with its words, is in `funasr_beam.pipeline.current`; p
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from funasr_beam.model.storage import Folder
 from funasr_beam.model.tables import TABLES
@@ -65,18 +65,12 @@ def latest_sql(root: str, finishing: str | None = None) -> str:
     if finishing is not None:
         quoted = finishing.replace("'", "''")
         finished += f" UNION SELECT '{quoted}'"
-    views = [("finished_runs", finished)]
-    views += [(f"stored_{table}", _stored_in_duckdb(place, table)) for table in TABLES]
-    views.append(("current_keys", _RULE.format(recordings="stored_recordings")))
-    views += [(table, _current(table, f"stored_{table}", "* EXCLUDE (run)")) for table in TABLES]
-    views.append(
-        (
-            "words",
-            WORDS,
-        )
-    )
+    views = [
+        ("finished_runs", finished),
+        *_views(lambda table: _stored_in_duckdb(place, table), "* EXCLUDE (run)", WORDS),
+    ]
     head = "-- Current rows of finished runs, for DuckDB: .read latest.sql (the rule: docs/resume.md)."
-    return "\n\n".join([head, *(f"CREATE OR REPLACE VIEW {name} AS\n{text};" for name, text in views)]) + "\n"
+    return _script(head, [f"CREATE OR REPLACE VIEW {name} AS\n{text}" for name, text in views])
 
 
 def spark_sql(root: str, finished: Sequence[str]) -> str:
@@ -88,20 +82,13 @@ def spark_sql(root: str, finished: Sequence[str]) -> str:
         root: the output folder, as Spark is to read it.
         finished: ids of the finished runs.
     """
-    views = [
-        (f"stored_{table}", f"SELECT * FROM parquet.`{root}/{table}` WHERE {_among(finished)}") for table in TABLES
-    ]
-    views.append(("current_keys", _RULE.format(recordings="stored_recordings")))
-    views += [(table, _current(table, f"stored_{table}", "*")) for table in TABLES]
-    views.append(
-        (
-            "words",
-            "SELECT segment_id, recording_id, channel, language, timestamp_source, place + 1 AS word_index, said.*\n"
-            "FROM segments LATERAL VIEW posexplode(words) exploded AS place, said",
-        )
+    words = (
+        "SELECT segment_id, recording_id, channel, language, timestamp_source, place + 1 AS word_index, said.*\n"
+        "FROM segments LATERAL VIEW posexplode(words) exploded AS place, said"
     )
+    views = _views(lambda table: f"SELECT * FROM parquet.`{root}/{table}` WHERE {_among(finished)}", "*", words)
     head = "-- Current rows of finished runs, for Spark: a snapshot, written anew at the end of every run."
-    return "\n\n".join([head, *(f"CREATE OR REPLACE TEMPORARY VIEW {n} AS\n{text};" for n, text in views)]) + "\n"
+    return _script(head, [f"CREATE OR REPLACE TEMPORARY VIEW {name} AS\n{text}" for name, text in views])
 
 
 def bigquery_sql(root: str, finished: Sequence[str]) -> str:
@@ -112,19 +99,13 @@ def bigquery_sql(root: str, finished: Sequence[str]) -> str:
         "  enable_list_inference = true)"
         for table in TABLES
     ]
-    views = [(f"stored_{table}", f"SELECT * FROM all_{table} WHERE {_among(finished)}") for table in TABLES]
-    views.append(("current_keys", _RULE.format(recordings="stored_recordings")))
-    views += [(table, _current(table, f"stored_{table}", "* EXCEPT (run)")) for table in TABLES]
-    views.append(
-        (
-            "words",
-            "SELECT segment_id, recording_id, channel, language, timestamp_source, place + 1 AS word_index, said.*\n"
-            "FROM segments, UNNEST(words) AS said WITH OFFSET AS place",
-        )
+    words = (
+        "SELECT segment_id, recording_id, channel, language, timestamp_source, place + 1 AS word_index, said.*\n"
+        "FROM segments, UNNEST(words) AS said WITH OFFSET AS place"
     )
+    views = _views(lambda table: f"SELECT * FROM all_{table} WHERE {_among(finished)}", "* EXCEPT (run)", words)
     head = "-- Current rows of finished runs, for BigQuery: a snapshot, written anew at the end of every run."
-    statements += [f"CREATE OR REPLACE VIEW {name} AS\n{text}" for name, text in views]
-    return "\n\n".join([head, *(f"{statement};" for statement in statements)]) + "\n"
+    return _script(head, [*statements, *(f"CREATE OR REPLACE VIEW {name} AS\n{text}" for name, text in views)])
 
 
 def write_latest_sql(output: Folder, finished: Sequence[str]) -> None:
@@ -133,6 +114,24 @@ def write_latest_sql(output: Folder, finished: Sequence[str]) -> None:
     output.write("latest.sql", latest_sql(root).encode())
     output.write("latest.spark.sql", spark_sql(root, finished).encode())
     output.write("latest.bigquery.sql", bigquery_sql(root, finished).encode())
+
+
+def _views(stored: Callable[[str], str], star: str, words: str) -> list[tuple[str, str]]:
+    """Names and texts of the views, each on top of those before it.
+
+    Args:
+        stored: the rows of a table in finished runs, with the column `run`.
+        star: all columns without `run`, as far as the dialect can say that.
+        words: the view of words.
+    """
+    views = [(f"stored_{table}", stored(table)) for table in TABLES]
+    views.append(("current_keys", _RULE.format(recordings="stored_recordings")))
+    views += [(table, _current(table, f"stored_{table}", star)) for table in TABLES]
+    return [*views, ("words", words)]
+
+
+def _script(head: str, statements: Sequence[str]) -> str:
+    return "\n\n".join([head, *(f"{statement};" for statement in statements)]) + "\n"
 
 
 def _stored_in_duckdb(place: str, table: str) -> str:

@@ -3,6 +3,7 @@
 import logging
 import platform
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +16,7 @@ from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.front_end import FrontEndConfig
 from funasr_beam.model.itn import itn_version
+from funasr_beam.model.listing import Listed
 from funasr_beam.model.planning import PlanRules
 from funasr_beam.model.recognizers.base import RemoteSettings
 from funasr_beam.model.recognizers.families import describe_model, name_for_workers
@@ -65,6 +67,7 @@ from funasr_beam.transforms.check_worker import Expected
 if TYPE_CHECKING:
     from funasr_beam.transforms.transcribe_units import StageConfig
 
+_TELL_EVERY = 20_000
 _NAMED_PACKAGES = ("apache-beam", "torch", "transformers", "torchaudio", "av", "silero-vad", "wetext", "pyarrow")
 
 _log = logging.getLogger("funasr_beam")
@@ -115,7 +118,7 @@ def transcribe(config: Config, display: Display) -> RunReport:
     with only_run(output) as claim:
         output.remove("_work/drafts")  # what a killed run had begun to write
         display.phase("Planning")
-        plan = _plan(config, output, key, engine)
+        plan = _plan(config, output, key, engine, display)
         run = replace(open_run(output, key), units=plan.totals.units, recordings=plan.totals.recordings)
         save_run(output, run)
         committed = CommittedUnits(output, key)
@@ -132,7 +135,7 @@ def transcribe(config: Config, display: Display) -> RunReport:
     return RunReport(run.id, output, summary)
 
 
-def _plan(config: Config, output: Folder, key: str, engine: Engine) -> Plan:
+def _plan(config: Config, output: Folder, key: str, engine: Engine, display: Display) -> Plan:
     clear_leftovers(output, key)
     index = SpanIndex(CommittedUnits(output, key), earlier_plans(output, key))
     rules = PlanRules(config.plan.span_s, key, config.plan.probe_above_kb * 2**10)
@@ -140,9 +143,18 @@ def _plan(config: Config, output: Folder, key: str, engine: Engine) -> Plan:
     probes = Probes(_limits(config))
     try:
         done = read_done(output, config.retry)
-        return make_plan(list_everything(config), done, index, settings, next_plan(output, key), probes)
+        listed = _told(list_everything(config), display)
+        return make_plan(listed, done, index, settings, next_plan(output, key), probes)
     finally:
         probes.close()
+
+
+def _told(listed: Iterable[Listed], display: Display) -> Iterator[Listed]:
+    """The inputs as they come; the display says how many there are so far."""
+    for count, item in enumerate(listed, 1):
+        if count % _TELL_EVERY == 0:
+            display.phase(f"Planning: {count:,} inputs so far")
+        yield item
 
 
 def fit_segmentation(config: Config, checkpoint: CheckpointInfo) -> SegmentationConfig:

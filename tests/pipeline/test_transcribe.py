@@ -138,6 +138,18 @@ def test_a_changed_file_is_transcribed_again_and_alone(inputs, finished, tmp_pat
     assert len(rows(output)) == before + 1
 
 
+def test_what_is_partial_is_tried_again_when_that_is_wanted(inputs, finished, tmp_path):
+    output = tmp_path / "out"
+    shutil.copytree(finished, output)
+    partial = [row["uri"] for row in rows(finished) if row["status"] == "partial"]
+    assert partial
+    assert transcribe(inputs, "--output", output, "--retry", "partial") == 0
+    newest = max(output.glob("recordings/*"), key=lambda path: path.name)
+    again = pq.read_table(newest).to_pylist()
+    assert [(row["uri"], row["attempts"]) for row in again] == [(uri, 2) for uri in partial]
+    assert main(["compare", str(finished), str(output)]) == 0
+
+
 def test_units_and_batches_do_not_change_the_tables(inputs, finished, tmp_path):
     output = tmp_path / "out"
     settings = ["--set", "plan.unit_s=5", "--set", "batching.max_items=1", "--workers", "1"]
