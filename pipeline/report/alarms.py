@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from funasr_beam.model.metrics.drift import Check
 from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.drift import compare_with_earlier
+from funasr_beam.pipeline.report.words import decimal, percent
 
 
 @dataclass(frozen=True)
@@ -37,4 +38,6 @@ def read_drift(output: Folder, run_ids: Sequence[str]) -> DriftReport | None:
 
 
 def _alarm(check: Check) -> Alarm:
-    return Alarm(check.name.replace("_", " "), f"{check.before:,.4g}", f"{check.now:,.4g}")
+    # `codec mp3`: a share of the recordings; `confidence`: a median; `recordings`: their number.
+    show = percent if " " in check.name else decimal
+    return Alarm(check.name.replace("_", " "), show(check.before), show(check.now))

@@ -161,7 +161,9 @@ def _histograms(data: ReportData) -> list[charts.HistogramChart]:
         charts.histogram_chart(
             "Characters a second", "segments", segments["chars_per_s"], charts.Axis(words.decimal, 0.0)
         ),
-        charts.histogram_chart("Length", "segments", segments["length_s"], charts.Axis(words.duration, 0.0)),
+        charts.histogram_chart(
+            "Length", "segments", segments["length_s"], charts.Axis(words.duration, logarithmic=True)
+        ),
         charts.histogram_chart("Signal to noise (dB)", "segments", segments["snr_db"], charts.Axis(words.decimal)),
     ]
     return [chart for chart in found if chart is not None]
