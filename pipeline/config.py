@@ -21,6 +21,12 @@ from funasr_beam.pipeline.refused import refuse_runner
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
+_STORAGE_IS_TOLD_ELSEWHERE = (
+    "storages are told by the environment, the same for every command and worker (AWS_PROFILE, AWS_ENDPOINT_URL, "
+    "FSSPEC_S3_ANON=true, ...), and secrets belong in no configuration; see docs/storage.md"
+)
+
+
 def _one_or_many(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
@@ -361,6 +367,8 @@ def _parse(text: str) -> Any:
 def _explain(detail: ErrorDetails) -> str:
     """One pydantic error as `key = value: why`."""
     key = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden" and detail["loc"][0] == "storage":
+        return f"{key}: {_STORAGE_IS_TOLD_ELSEWHERE}"
     if detail["type"] == "extra_forbidden":
         return f"{key}: unknown key; {_suggest(detail['loc'])}"
     if detail["type"] == "missing":

@@ -84,3 +84,9 @@ def test_the_configuration_cannot_be_changed():
 def test_one_text_stands_for_a_list_of_one():
     config = load_config(None, ["input=recordings", "recognition.hotwords=Anna"], {"output": "out"})
     assert (config.input, config.recognition.hotwords) == (("recordings",), ("Anna",))
+
+
+def test_storages_and_their_secrets_are_no_part_of_a_configuration():
+    with pytest.raises(UsageError, match="AWS_PROFILE") as caught:
+        load_config(None, ["input=a", "output=b", "storage.secret=s3cr3t", "storage.key=AKIA"], {})
+    assert "s3cr3t" not in str(caught.value)
