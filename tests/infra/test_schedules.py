@@ -67,7 +67,7 @@ def test_the_airflow_dag_is_valid_python_of_two_tasks():
 def test_airflow_loads_the_dag(tmp_path):
     code = (
         "from airflow.dag_processing.dagbag import DagBag\n"
-        f"bag = DagBag(dag_folder={str(SCHEDULES / 'airflow_dag.py')!r}, include_examples=False)\n"
+        f"bag = DagBag(dag_folder={str(SCHEDULES / 'airflow_dag.py')!r})\n"
         "assert not bag.import_errors, bag.import_errors\n"
         "dag = bag.dags['funasr_nightly']\n"
         "assert sorted(dag.task_ids) == ['status', 'transcribe'], dag.task_ids\n"
