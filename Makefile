@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO_OUTPUT ?= demo-output
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint docs clean parity conversion system-packages flink-parts flink-up flink-down
+.PHONY: help demo test test-fast lint docs clean parity conversion system-packages flink-parts flink-up flink-down airflow-check
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,11 @@ flink-up: flink-parts  ## start a Flink cluster on this machine and say how to u
 
 flink-down:  ## stop the Flink cluster that flink-up started
 	@$(BIN)/python infra/flink/local_cluster.py down
+
+airflow-check: $(VENV)/.installed-test  ## load the example DAG in Airflow itself (300 MB, a minute)
+	@test -x .venv-airflow/bin/airflow || \
+	  { $(PYTHON) -m venv .venv-airflow && .venv-airflow/bin/pip install --quiet "apache-airflow>=3.1,<4"; }
+	@AIRFLOW_PYTHON=$(CURDIR)/.venv-airflow/bin/python $(BIN)/python -m pytest -q tests/infra/test_schedules.py
 
 clean:  ## remove what the other commands made
 	rm -rf $(VENV) .typing $(DEMO_OUTPUT) build dist *.egg-info

@@ -18,6 +18,7 @@ from funasr_beam.pipeline.engines.portable import (
 )
 
 _CANCEL_S = 60.0
+_INTERRUPT_S = 20.0  # somebody waits at the terminal; a second Ctrl-C ends it at once
 _NO_SERVER = "`make flink-up` starts one, runner.job_endpoint names another; see docs/clusters.md"
 _log = logging.getLogger("funasr_beam")
 
@@ -41,11 +42,8 @@ class FlinkEngine:
         for left in self._master.unfinished_jobs(job):
             _log.info("Cancelling Flink job %s, which an interrupted command left on the cluster", left)
             self._master.cancel(left)
-        deadline = time.monotonic() + _CANCEL_S
-        while self._master.unfinished_jobs(job):
-            if time.monotonic() > deadline:
-                raise RunError(f"an earlier job {job} on {self._master.address} does not end; cancel it there")
-            time.sleep(0.2)
+        if not self._is_over(job, _CANCEL_S):
+            raise RunError(f"an earlier job {job} on {self._master.address} does not end; cancel it there")
 
     def make_runner(self, job: str) -> tuple[Any, PipelineOptions]:
         """The runner that hands jobs to the job server."""
@@ -53,13 +51,24 @@ class FlinkEngine:
         return portable_runner(portable_arguments(self._config, job, self._endpoint, self.units_at_once))
 
     def cancel(self, job: str) -> str | None:
-        """Cancel the job on the cluster."""
+        """Cancel the job on the cluster, and wait a little until it is over."""
         cancelled = self._master.unfinished_jobs(job)
         for job_id in cancelled:
             self._master.cancel(job_id)
-        return f"cancelled Flink job {', '.join(cancelled)} on {self._master.address}" if cancelled else None
+        if not cancelled:
+            return None
+        done = "cancelled" if self._is_over(job, _INTERRUPT_S) else "asked for the end of"
+        return f"{done} Flink job {', '.join(cancelled)} on {self._master.address}"
 
     def where_to_look(self, job: str) -> str | None:
         """The page of the job's exceptions."""
         job_id = self._master.newest_job(job)
         return self._master.page(job_id) if job_id else None
+
+    def _is_over(self, job: str, within_s: float) -> bool:
+        deadline = time.monotonic() + within_s
+        while self._master.unfinished_jobs(job):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.2)
+        return True

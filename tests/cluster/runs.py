@@ -1,5 +1,6 @@
 """How the tests start a run on the cluster, look at it from outside, and count what was done twice."""
 
+import contextlib
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 from infra.flink.local_cluster import Cluster
 from tests.s3_server import S3Server
@@ -77,6 +79,23 @@ def wait_for_commits(archive, output, run, count):
         assert run.poll() is None, run.communicate()
         time.sleep(0.1)
     return done
+
+
+def listening_ports(pid):
+    """The TCP ports on which a process accepts connections."""
+    sockets = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed while we look
+            sockets.add(os.readlink(link))  # noqa: PTH115 - no path, but `socket:[inode]`
+    lines = [
+        line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+    ]
+    listening = "0A"
+    return {
+        int(line[1].rpartition(":")[2], 16)
+        for line in lines
+        if line[3] == listening and f"socket:[{line[9]}]" in sockets
+    }
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The same command on a real Flink cluster: equal tables, also when workers are killed and the job is cancelled."""
 
-import contextlib
 import os
 import signal
 import time
@@ -8,8 +7,7 @@ import time
 import pytest
 
 from funasr_beam.pipeline.engines.flink_master import FlinkMaster
-from infra.flink.local_cluster import listens
-from tests.cluster.runs import WorkerLogs, assert_equal_tables, finish, start, status, wait_for_commits
+from tests.cluster.runs import WorkerLogs, assert_equal_tables, finish, listening_ports, start, status, wait_for_commits
 
 pytestmark = pytest.mark.slow
 WORKERS = 2
@@ -77,13 +75,13 @@ def test_a_cancelled_job_goes_on_with_the_same_command(archive, cluster):
 
 def kill_with_its_worker(cluster, name, logs):
     """SIGKILL for a TaskManager and for the Python worker that it gave work to."""
-    os.kill(cluster.process(name).pid, signal.SIGKILL)
-    while cluster.process(name).alive:
+    task_manager = cluster.process(name)
+    ports = listening_ports(task_manager.pid)
+    (worker,) = [pid for port, pid in logs.workers().items() if port in ports]
+    os.kill(worker, signal.SIGKILL)
+    os.kill(task_manager.pid, signal.SIGKILL)
+    while task_manager.alive:
         time.sleep(0.01)
-    for port, pid in logs.workers().items():
-        if not listens(port):
-            with contextlib.suppress(ProcessLookupError):  # of an earlier job, or quicker than we are
-                os.kill(pid, signal.SIGKILL)
 
 
 def running_jobs(cluster):
