@@ -52,9 +52,6 @@ class Aligner(Protocol):
     def longest_s(self) -> Seconds:
         """The longest sound that it takes."""
 
-    def knows(self, language: str | None) -> bool:
-        """Whether it was trained for a language; None: one that nobody knows."""
-
     def align(self, tasks: Sequence[AlignTask]) -> list[Alignment | None]:
         """One alignment per task, in order, each as if it had been alone; None where text and sound do not fit.
 

@@ -69,10 +69,6 @@ class Qwen3Aligner:
         """The longest sound that it was trained for."""
         return _LONGEST_S
 
-    def knows(self, language: str | None) -> bool:
-        """Whether it was trained for a language."""
-        return language is None or language in QWEN3_LANGUAGES
-
     def align(self, tasks: Sequence[AlignTask]) -> list[Alignment | None]:
         """One alignment per task, in order; None where the text has no word, or its times are in no order.
 

@@ -102,11 +102,6 @@ class Wav2Vec2Aligner:
         """The longest sound that it takes: attention over 50 frames a second."""
         return 60.0
 
-    def knows(self, language: str | None) -> bool:
-        """The user names the language of each model."""
-        del language
-        return True
-
     def align(self, tasks: Sequence[AlignTask]) -> list[Alignment | None]:
         """One alignment per task, in order; None where text and sound do not fit, or too little can be written.
 

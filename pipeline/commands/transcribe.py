@@ -14,7 +14,7 @@ examples:
   funasr-beam transcribe s3://bucket/calls/ --output s3://bucket/transcripts/ --language zh --hotword 开放时间
   funasr-beam transcribe s3://bucket/calls/ --output s3://bucket/transcripts/ --runner flink --flink-master host:8081
   funasr-beam transcribe calls/ --output transcripts/ --hotwords-file products.txt --context "calls to a bookshop"
-  funasr-beam transcribe calls/ --output transcripts/ --model http://localhost:8000/v1#Qwen/Qwen3-ASR-1.7B
+  funasr-beam transcribe calls/ --output transcripts/ --model "http://localhost:8000/v1#Qwen/Qwen3-ASR-1.7B"
   funasr-beam transcribe manifest.csv --output transcripts/ --config run.toml --set plan.unit_s=600
 """
 

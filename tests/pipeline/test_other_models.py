@@ -40,6 +40,7 @@ def test_a_whisper_checkpoint_with_a_letter_aligner(recordings, tmp_path):
     segments = rows(tmp_path / "out", "segments")
     timed = [row for row in segments if row["words"]]
     assert {row["timestamp_source"] for row in segments} <= {"wav2vec2", "none"}
+    assert any(row["alignment_score"] is not None for row in segments)
     for row in timed:
         assert 0 <= row["alignment_score"] <= 1
         assert all(row["start"] - 1e-6 <= word["start"] < word["end"] <= row["end"] + 1e-6 for word in row["words"])

@@ -21,9 +21,6 @@ class Listener:
     def __init__(self, source, score=0.8, longest_s=60.0, room=8):
         self.source, self.longest_s, self._score, self._room, self.heard = source, longest_s, score, room, []
 
-    def knows(self, language):
-        return True
-
     def align(self, tasks):
         if len(tasks) > self._room or any("deadly" in task.text for task in tasks):
             raise RuntimeError("too much")

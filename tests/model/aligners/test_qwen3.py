@@ -98,8 +98,7 @@ def test_real_classes_run_in_batches_and_give_what_each_text_gives_alone(aligner
     assert len(aligner.align(tasks)) == 3
 
 
-def test_it_knows_eleven_languages_and_three_minutes(aligner):
-    assert aligner.knows("yue") and aligner.knows(None) and not aligner.knows("sv")
+def test_it_takes_three_minutes(aligner):
     assert aligner.longest_s == 180.0
 
 
