@@ -30,7 +30,7 @@ def add_night(root, day, count=60, confidence=0.9, finished=True):
         for place in range(count)
     ]
     output = add_run(root, run_id, rows, finished=finished)
-    write_metrics(output, Run(run_id, "h", ""), MetricsConfig(), RunFacts(1.0, 0))
+    write_metrics(output, Run(run_id, "h", ""), MetricsConfig(group_by=()), RunFacts(1.0, 0))
     return output
 
 

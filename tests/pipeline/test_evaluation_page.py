@@ -66,7 +66,7 @@ def make_output(folder):
                 segments += [segment] if heard else []
         run_id = f"202601{day:02d}T020000Z-a1b2c3"
         output = add_run(folder / "OUT", run_id, rows, segments)
-        write_metrics(output, Run(run_id, "h", ""), MetricsConfig(), RunFacts(60.0, 0))
+        write_metrics(output, Run(run_id, "h", ""), MetricsConfig(group_by=()), RunFacts(60.0, 0))
     truth = [{"uri": f"calls/{name}.wav", "text": said} for name, (_, said, _) in CALLS.items()]
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in truth)
     (folder / "truth.jsonl").write_text(lines, encoding="utf-8")
