@@ -145,7 +145,7 @@ def measure_all(count: int, folder: Path, most: int) -> dict[str, dict[str, obje
     measured = json.loads(saved.read_text()) if saved.exists() else {}
     for stage in [stage for stage in STAGES if stage not in measured][:most]:
         command = [sys.executable, "-m", "benchmarks.plan_scale", "--stage", stage, "--counts", str(count)]
-        done = subprocess.run([*command, "--folder", str(folder)], check=True, capture_output=True, text=True)
+        done = subprocess.run([*command, "--folder", str(folder)], check=True, stdout=subprocess.PIPE, text=True)
         measured[stage] = json.loads(done.stdout.splitlines()[-1])
         saved.write_text(json.dumps(measured))
         print_row(count, stage, measured[stage])
