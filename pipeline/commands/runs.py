@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from funasr_beam.pipeline.runs import RunFacts
 
+_SHORT = 8  # characters of a configuration's hash that tell it from others; --json shows all
 _EXAMPLES = """\
 examples:
   funasr-beam runs transcripts/
@@ -46,14 +47,15 @@ def _print(found: "list[RunFacts]") -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("run", "state", "model", "config", "recordings"):
-        table.add_column(heading, overflow="fold")
+    for heading in ("run", "state", "model", "config"):
+        table.add_column(heading, no_wrap=heading != "model", overflow="fold")
+    table.add_column("recordings", overflow="fold")
     for heading in ("audio", "time"):
         table.add_column(heading, justify="right", no_wrap=True)
     for run in found:
         counts = ", ".join(f"{count:,} {status}" for status, count in run.recordings.items())
         hours = "" if run.audio_hours is None else f"{run.audio_hours:,.2f} h"
         wall = "" if run.wall_s is None else f"{run.wall_s:,.0f} s"
-        state = run.state if run.kind == "transcribe" else f"{run.kind}, {run.state}"
-        table.add_row(run.run_id, state, run.model or "", run.config_hash, counts, hours, wall)
+        state = run.state if run.kind == "transcribe" else f"{run.kind}: {run.state}"
+        table.add_row(run.run_id, state, run.model or "", run.config_hash[:_SHORT], counts, hours, wall)
     Console(highlight=False).print(table)

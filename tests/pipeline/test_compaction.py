@@ -164,4 +164,4 @@ def test_the_command_says_what_it_did_and_runs_tells_the_history(tmp_path, capsy
         ("compact", "finished"),
     ]
     assert main(["runs", str(tmp_path)]) == 0
-    assert "compact, finished" in capsys.readouterr().out
+    assert "compact: finished" in capsys.readouterr().out
