@@ -72,4 +72,4 @@ def wait_until(is_so, command):
     while not is_so():
         assert command.is_running, f"it was over before:\n{command.text}"
         assert time.monotonic() < until, command.text
-        time.sleep(0.01)
+        time.sleep(0.05)

@@ -6,6 +6,7 @@ import http.server
 import json
 import re
 import threading
+import time
 
 import pytest
 
@@ -87,6 +88,7 @@ def test_no_secret_is_shown_or_stored(s3, s3_server, tmp_path, monkeypatch):
         wait_until(lambda: list(contents(server, f"{output}/_work")), command)
         while command.is_running:
             check_clean(server, f"{output}/")
+            time.sleep(1)
         assert command.wait() == 0, command.text
         check_clean(server, f"{output}/")
         assert SECRET not in command.text
