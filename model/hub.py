@@ -24,8 +24,8 @@ def cached_snapshot(hub_id: str, revision: str | None) -> Path | None:
         return None
 
 
-def download_snapshot(hub_id: str, revision: str | None) -> Path:
-    """The snapshot, fetched from the hub into its cache.
+def download_snapshot(hub_id: str, revision: str | None, setting: str = "--model ") -> Path:
+    """The snapshot, fetched from the hub into its cache; `setting` is what takes a folder instead of the hub's id.
 
     Raises:
         RunError: it cannot be fetched; found out within seconds, and the message says how to get it without a network.
@@ -34,7 +34,7 @@ def download_snapshot(hub_id: str, revision: str | None) -> Path:
     from huggingface_hub.errors import HTTPError, XetDownloadError  # type: ignore[attr-defined]  # its client's, by any name
 
     if constants.HF_HUB_OFFLINE:
-        raise RunError(_how_to_get(hub_id, revision, "HF_HUB_OFFLINE is set"))
+        raise RunError(_how_to_get(hub_id, revision, setting, "HF_HUB_OFFLINE is set"))
     try:
         _probe(f"{constants.ENDPOINT}/api/models/{hub_id}")
         _log.info("Downloading %s from the Hugging Face hub", hub_id)
@@ -43,7 +43,7 @@ def download_snapshot(hub_id: str, revision: str | None) -> Path:
         )
     except (OSError, HTTPError, XetDownloadError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise RunError(_how_to_get(hub_id, revision, f"{type(error).__name__}: {reason}")) from error
+        raise RunError(_how_to_get(hub_id, revision, setting, f"{type(error).__name__}: {reason}")) from error
 
 
 def _probe(url: str) -> None:
@@ -57,13 +57,15 @@ def _probe(url: str) -> None:
         error.close()  # an answer; whether the model exists is for the hub's client to say
 
 
-def _how_to_get(hub_id: str, revision: str | None, reason: str) -> str:
+def _how_to_get(hub_id: str, revision: str | None, setting: str, reason: str) -> str:
     """What to do where the hub cannot be reached."""
     folder = hub_id.rpartition("/")[2]
     pinned = f" --revision {revision}" if revision else ""
-    return (
+    told = (
         f"The model {hub_id} is not on this machine and could not be downloaded ({reason}).\n"
         f"  On a machine with network:  hf download {hub_id}{pinned} --local-dir {folder}\n"
-        f"  Copy the folder {folder} here, then run with:  --model /path/to/{folder}\n"
-        "  Meanwhile  --model demo  shows the whole pipeline with the tiny checkpoint that ships with it."
+        f"  Copy the folder {folder} here, then run with:  {setting}/path/to/{folder}"
     )
+    if not setting.startswith("--model"):
+        return told
+    return f"{told}\n  Meanwhile  --model demo  shows the whole pipeline with the tiny checkpoint that ships with it."

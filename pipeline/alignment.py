@@ -38,7 +38,7 @@ def alignment_identity(settings: AlignmentSettings) -> dict[str, str]:
         funasr_beam.model.errors.RunError: a model cannot be had, or is unsafe or incomplete.
     """
     models = settings.models()
-    checksums = {f"aligner {model}": weights_sha256(aligner_folder(model)) for _, model in models}
+    checksums = {f"aligner {model}": weights_sha256(aligner_folder(model, source)) for source, model in models}
     return {"aligner": f"{settings.aligner} {settings.min_score}", "languages": str(settings.wav2vec2), **checksums}
 
 
@@ -49,7 +49,9 @@ def _known_model(language: str | None) -> dict[str, str]:
     if language in MMS_LANGUAGES:
         return {OTHERS: MMS_HUB_ID}
     why = 'needs a model for each language, such as --set alignment.wav2vec2.de="owner/model", or --language'
-    raise UsageError("1 problem in the command:", [f'alignment.aligner = "wav2vec2": {why}; docs/models.md names some'])
+    raise UsageError(
+        "1 problem in the command:", [f'alignment.aligner = "wav2vec2": {why}; docs/alignment.md names some']
+    )
 
 
 def _absolute(model: str) -> str:

@@ -27,7 +27,7 @@ def load_aligner(source: Source, model: str, device: str) -> Aligner:
     missing = [name for name in _NEEDED[source] if importlib.util.find_spec(name) is None]
     if missing:
         raise RunError(f"the {source} aligner needs {', '.join(missing)}: pip install 'funasr-beam[align]'")
-    folder = aligner_folder(model)
+    folder = aligner_folder(model, source)
     if source == "qwen3":
         from funasr_beam.model.aligners.qwen3 import Qwen3Aligner
 
@@ -37,18 +37,19 @@ def load_aligner(source: Source, model: str, device: str) -> Aligner:
     return Wav2Vec2Aligner(folder, device)
 
 
-def aligner_folder(model: str) -> Path:
+def aligner_folder(model: str, source: Source) -> Path:
     """The folder of an aligner on this machine, checked; downloads it where it is neither given nor in the hub's cache.
 
     Args:
         model: a folder, or a hub id "owner/name", with a commit, tag or branch of it as "owner/name@revision".
+        source: which kind, for the message of how to get it.
 
     Raises:
         UsageError: it is neither.
         RunError: it cannot be had, or is unsafe or incomplete.
     """
     path = Path(model).expanduser()
-    folder = path if path.is_dir() else _snapshot(model)
+    folder = path if path.is_dir() else _snapshot(model, source)
     problems = [*code_problems(folder), *weight_problems(folder)]
     if not (folder / "config.json").is_file():
         problems.append("config.json is missing")
@@ -57,11 +58,12 @@ def aligner_folder(model: str) -> Path:
     return folder
 
 
-def _snapshot(model: str) -> Path:
+def _snapshot(model: str, source: Source) -> Path:
     hub_id, _, revision = model.partition("@")
     if hub_id.count("/") != 1 or model.startswith((".", "/", "~")):
         raise UsageError("The aligner cannot be found:", [f'"{model}" is neither a folder nor a hub id (owner/name)'])
     cached = cached_snapshot(hub_id, revision or None)
     if cached is not None and not weight_problems(cached):
         return cached
-    return download_snapshot(hub_id, revision or None)
+    key = "wav2vec2.CODE" if source == "wav2vec2" else source
+    return download_snapshot(hub_id, revision or None, f"--set alignment.{key}=")

@@ -93,8 +93,11 @@ class RemoteClient:
             ) as response:
                 self._check_door(response.status_code, "")
         except requests.RequestException as error:
-            reason = self._auth.hide(str(error.__cause__ or error))
-            raise RunError(f"{self._endpoint.base_url} cannot be reached: {reason}") from error
+            reason = self._auth.hide(str(error).rpartition(": ")[2].strip(" '\")"))
+            remedy = "is the service running, and is this its address? --model https://HOST/v1#MODEL-NAME"
+            raise RunError(
+                f"{self._endpoint.base_url} cannot be reached: {reason or type(error).__name__}; {remedy}"
+            ) from error
 
     def transcribe(self, wav: bytes, fields: Mapping[str, str]) -> Mapping[str, Any]:
         """The endpoint's answer for one file: an object with a `text`.
