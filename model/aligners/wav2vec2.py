@@ -29,7 +29,8 @@ _LEAST_KNOWN = 0.5
 """Share of words of which a letter must be known; else most of a text would be aligned by wildcards."""
 
 _MAX_TAIL_S = 0.12
-"""Such models mark a frame at the beginning of a letter and say blank for the rest of it (benchmarks/alignment.py)."""
+"""Such models mark a frame at the beginning of a letter and say blank for the rest of it. A convention, not measured:
+benchmarks/alignment.py tells by `end_bias_ms` whether it suits a model."""
 
 
 @dataclass(frozen=True)
