@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from measured import table
+
 from funasr_beam.model.aligners.support import MMS_HUB_ID, MMS_LANGUAGES, WAV2VEC2_HUB_IDS
 from funasr_beam.model.errors import Cause
 from funasr_beam.model.guards import Symptom
@@ -93,9 +95,14 @@ def export() -> str:
 
 def readme() -> str:
     """The README with its numbers from the stored results."""
-    numbers = "\n\n".join([machine(), accuracy(), memory(), speed()])
+    numbers = "\n\n".join([machine(), accuracy(), memory(), behaviour(), speed()])
     text = README.read_text(encoding="utf-8")
     return re.sub(r"(<!-- numbers -->).*(<!-- /numbers -->)", rf"\1\n{numbers}\n\2", text, flags=re.DOTALL)
+
+
+def behaviour() -> str:
+    """How the whole holds up."""
+    return f"How the whole holds up (on a machine that was busy otherwise, so times are upper bounds):\n\n{table()}"
 
 
 def machine() -> str:

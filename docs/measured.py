@@ -1,0 +1,104 @@
+"""One line for each stored result that says how the whole holds up: rows of a table in the README."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent.parent / "benchmarks" / "results"
+
+_REPAIRED_ERROR = 10
+
+
+def table() -> str:
+    """The rows of all results that are there."""
+    rows = [
+        f"| {what} | {say(json.loads((RESULTS / f'{name}.json').read_text(encoding='utf-8')))} | `{command}` |"
+        for name, (what, say, command) in ROWS.items()
+        if (RESULTS / f"{name}.json").exists()
+    ]
+    return "\n".join(["| what | measured | command |", "| --- | --- | --- |", *rows])
+
+
+def _rerun(found: dict[str, Any]) -> str:
+    return (
+        f"{found['wall_s']:.0f} s, {found['peak_mb']:,} MB; {found['decoders_started']} decoders, "
+        f"{found['models_loaded']} models"
+    )
+
+
+def _nights(found: dict[str, Any]) -> str:
+    agree = "agree on every row" if found["all_three_agree"] else "DIFFER"
+    looks = sum(found["looks"].values())
+    return (
+        f"`latest.sql`, the Python rule and a recomputation {agree}; {looks:,} looks of DuckDB, pyarrow, pandas "
+        f"and Polars during the runs, of them {found['looks_at_half_runs']} at half a run"
+    )
+
+
+def _guards(found: dict[str, Any]) -> str:
+    cases = found["cases"]
+    flagged = sum(bool(case["flags"]) for case in cases)
+    repaired = sum(
+        all(flag.endswith("_repaired") for flag in case["flags"]) and case["error_after"] <= _REPAIRED_ERROR
+        for case in cases
+    )
+    ordinary = found["ordinary"]
+    return (
+        f"{flagged} of {len(cases)} flagged, {repaired} repaired (no flag left, at most {_REPAIRED_ERROR} % errors); "
+        f"{ordinary['flagged']} of {ordinary['segments']} ordinary segments flagged"
+    )
+
+
+def _non_speech(found: dict[str, Any]) -> str:
+    clips = {
+        name: kind for run in found["runs"].values() for name, kind in run.items() if not name.startswith("speech")
+    }
+    unflagged = max(
+        sum(kind["with_unflagged_text"] for name, kind in run.items() if not name.startswith("speech"))
+        for run in found["runs"].values()
+    )
+    return f"{unflagged} of {sum(kind['clips'] for kind in clips.values())} have a text without a flag"
+
+
+def _confidence(found: dict[str, Any]) -> str:
+    every = found["segments"]["all"]
+    return f"AUROC {every['mean log-probability (in use)']:.2f} over {every['segments']} segments"
+
+
+def _million(found: dict[str, Any]) -> str:
+    return "; ".join(
+        f"{name} {command['wall_s']:.0f} s, {command['peak_mb']:,.0f} MB" for name, command in found["commands"].items()
+    )
+
+
+def _flink(found: dict[str, Any]) -> str:
+    summary = found["summary"]
+    return (
+        f"two TaskManagers {summary['speedup_of_two_task_managers']:.2f} x one (2 cores, busy otherwise); Flink takes "
+        f"{summary['flink_overhead_s']:.0f} s more than the local runner"
+    )
+
+
+ROWS: dict[str, tuple[str, Callable[[dict[str, Any]], str], str]] = {
+    "rerun": ("unchanged rerun over 10,000 recordings", _rerun, "python -m benchmarks.rerun --store"),
+    "nights": (
+        "30 nights of 10,000 recordings, 3 % changed, 2 % failing",
+        _nights,
+        "python -m benchmarks.nights --store",
+    ),
+    "guards": ("loops, cut-off texts and passages left out", _guards, "python -m benchmarks.guards --store"),
+    "non_speech": (
+        "clips of silence, tones, hold music, noise, DTMF, ringing",
+        _non_speech,
+        "python -m benchmarks.non_speech --store",
+    ),
+    "confidence": (
+        "confidence of right against wrong segments, 0 to 10 dB of noise",
+        _confidence,
+        "python -m benchmarks.confidence --store",
+    ),
+    "metrics": ("1,000,000 segments", _million, "python -m benchmarks.metrics --store"),
+    "answers": ("1,000,000 segments", _million, "python -m benchmarks.answers --store"),
+    "flink": ("a Flink cluster on this machine", _flink, "python -m benchmarks.flink --store"),
+}
