@@ -10,8 +10,8 @@ keeps the result in benchmarks/results/batch_invariance.json.
 import argparse
 import json
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -23,6 +23,7 @@ from funasr_beam.model.batching import BatchLimits, recognize_all
 from funasr_beam.model.checkpoint import resolve
 from funasr_beam.model.demo_speech.channel import PHONE
 from funasr_beam.model.demo_speech.recording import Recipe, render
+from funasr_beam.model.languages import LANGUAGE_NAMES
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
 from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions
@@ -30,7 +31,6 @@ from tests.tiny_checkpoint import build_checkpoint
 
 RESULT = Path(__file__).parent / "results" / "batch_invariance.json"
 BATCHES = {"8": BatchLimits(1e9, 8), "64": BatchLimits(1e9, 64), "by length": BatchLimits(60.0, 64)}
-LISTS = 2_000
 HINTS = ("Anna Brown", "Fun-ASR", "开放时间", "invoice", "退款", "Berlin", "laptop", "西安", "Julia", "会员卡")
 
 
@@ -48,28 +48,32 @@ def main() -> int:
     """Recognise everything in every way, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=128, help="utterances")
+    parser.add_argument("--lists", type=int, default=2_000, help="lists of hotwords, each of one utterance")
     parser.add_argument("--store", action="store_true", help="keep the result")
     arguments = parser.parse_args()
-    scores = measure(arguments.count)
     print(
-        "| model | LLM | batches | same text | largest change of a log-probability |\n| --- | --- | --- | --- | --- |"
+        "| model | LLM | batches | same text | largest change of a logprob |\n| --- | --- | --- | --- | --- |",
+        flush=True,
     )
-    for name, item in scores.items():
-        print(f"| {name.replace(', ', ' | ')} | {item.same_text:.1f} % | {item.largest_logprob_change:.1e} |")
+    scores = {}
+    for name, item in measure(arguments.count, arguments.lists):
+        scores[name] = item
+        line = f"| {name.replace(', ', ' | ')} | {item.same_text:.1f} % | {item.largest_logprob_change:.1e} |"
+        print(line, flush=True)
     if arguments.store:
         content = {"machine": describe_machine(), "scores": {name: asdict(item) for name, item in scores.items()}}
         RESULT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return 0
 
 
-def measure(count: int) -> dict[str, Score]:
+def measure(count: int, lists: int) -> Iterator[tuple[str, Score]]:
     """Scores by model, precision of the LLM and kind of batch."""
-    utterances = make_utterances(count)
-    scores = {}
     with tempfile.TemporaryDirectory() as folder:
-        models = {"demo": ("demo", ("en", "zh", None)), "tiny": (str(build_checkpoint(Path(folder) / "tiny")), None)}
-        for model, (place, languages) in models.items():
-            asked = [_with_language(item, number, languages) for number, item in enumerate(utterances)]
+        tiny = str(build_checkpoint(Path(folder) / "tiny"))
+        yield f"tiny, float32, 64 of {lists} lists", _score_lists(tiny, lists)
+        utterances = make_utterances(count)
+        for model, place in (("tiny", tiny), ("demo", "demo")):
+            asked = [_with_language(item, number, model) for number, item in enumerate(utterances)]
             for precision in ("float32", "bfloat16"):
                 recognizer = FunAsrNanoRecognizer.load(resolve(place), RecognizerSettings(device="cpu"))
                 if precision == "bfloat16":  # as on a GPU: encoder and adaptor stay as they are
@@ -77,12 +81,14 @@ def measure(count: int) -> dict[str, Score]:
                     recognizer._model.lm_head.to(torch.bfloat16)
                 alone = [recognizer.recognize([item])[0] for item in asked]
                 for name, limits in BATCHES.items():
-                    scores[f"{model}, {precision}, {name}"] = compare(recognizer, asked, alone, limits)
-        recognizer = FunAsrNanoRecognizer.load(resolve(models["tiny"][0]), RecognizerSettings(device="cpu"))
-        asked = make_lists(LISTS)
-        alone = [recognizer.recognize([item])[0] for item in asked]
-        scores[f"tiny, float32, 64 of {LISTS:,} lists"] = compare(recognizer, asked, alone, BATCHES["64"])
-    return scores
+                    yield f"{model}, {precision}, {name}", compare(recognizer, asked, alone, limits)
+
+
+def _score_lists(place: str, count: int) -> Score:
+    recognizer = FunAsrNanoRecognizer.load(resolve(place), RecognizerSettings(device="cpu"))
+    asked = make_lists(count)
+    alone = [recognizer.recognize([item])[0] for item in asked]
+    return compare(recognizer, asked, alone, BATCHES["64"])
 
 
 def make_lists(count: int) -> list[Utterance]:
@@ -131,13 +137,11 @@ def compare(
     return Score(len(asked), len(hints), 100 * len(same) / len(asked), max(changes, default=0.0))
 
 
-def _with_language(utterance: Utterance, number: int, languages: Sequence[str | None] | None) -> Utterance:
-    """Of a checkpoint that knows them all: another language for each utterance, the text is arbitrary anyway."""
-    from funasr_beam.model.languages import LANGUAGE_NAMES
-
-    language = utterance.options.language if languages else [*LANGUAGE_NAMES, None][number % 32]
-    options = RecognitionOptions(language, utterance.options.hotwords, utterance.options.context)
-    return Utterance(utterance.samples, options, itn=number % 5 == 0)
+def _with_language(utterance: Utterance, number: int, model: str) -> Utterance:
+    """Of a checkpoint that knows all languages: another for each utterance, its text is arbitrary anyway."""
+    told = utterance.options
+    language = told.language if model == "demo" else [*LANGUAGE_NAMES, None][number % 32]
+    return Utterance(utterance.samples, replace(told, language=language), itn=number % 5 == 0)
 
 
 if __name__ == "__main__":
