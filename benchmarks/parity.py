@@ -10,7 +10,6 @@ model is in memory at a time (5 GB). `--store` keeps the result in benchmarks/re
 
 import argparse
 import json
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import asdict, fields
@@ -107,7 +106,6 @@ def report(work: Path, *, store: bool) -> None:
     if store:
         content = {
             "machine": describe_machine() | {"funasr": version("funasr")},
-            "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
             "largest_difference": stages,
             "limits": LIMITS,
             "texts": {mode: {"equal": same, "of": len(PROMPTS), "distinct": n} for mode, (same, n) in texts.items()},
