@@ -51,6 +51,9 @@ def open_views(output: Folder, finishing: str | None = None) -> "duckdb.DuckDBPy
     connection = duckdb.connect(config=settings)
     if not isinstance(output.fs, LocalFileSystem):
         connection.register_filesystem(output.fs)
+        # DuckDB's threads share a file, and seek and read it in two calls: from two threads at once, a million rows
+        # behind fsspec were "invalid TType" in two of three tries.
+        connection.execute("SET threads = 1")
     connection.execute("SET TimeZone = 'UTC'")
     try:
         connection.execute(latest_sql(output.show(), finishing))
