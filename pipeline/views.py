@@ -17,6 +17,7 @@ from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.storage import Folder
 from funasr_beam.model.tables import TABLES
 from funasr_beam.pipeline.latest_sql import WORDS, latest_sql
+from funasr_beam.pipeline.thread_files import ThreadFiles
 
 if TYPE_CHECKING:
     import duckdb
@@ -50,10 +51,7 @@ def open_views(output: Folder, finishing: str | None = None) -> "duckdb.DuckDBPy
     }
     connection = duckdb.connect(config=settings)
     if not isinstance(output.fs, LocalFileSystem):
-        connection.register_filesystem(output.fs)
-        # DuckDB's threads share a file, and seek and read it in two calls: from two threads at once, a million rows
-        # behind fsspec were "invalid TType" in two of three tries.
-        connection.execute("SET threads = 1")
+        connection.register_filesystem(ThreadFiles(output.fs))
     connection.execute("SET TimeZone = 'UTC'")
     try:
         connection.execute(latest_sql(output.show(), finishing))

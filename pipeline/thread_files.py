@@ -1,0 +1,76 @@
+"""Files that several threads may read at once, as DuckDB's do: every thread has its own position in them."""
+
+import threading
+from typing import Any
+
+from fsspec.spec import AbstractFileSystem
+
+
+class ThreadFiles(AbstractFileSystem):  # type: ignore[misc]
+    """A file system whose open files are safe to share.
+
+    DuckDB seeks and reads in two calls and shares a file among threads (also with `threads = 1`: it reads ahead). On
+    fsspec's files, which have one position each, a million rows came back wrong, or not at all, in most of the tries.
+    """
+
+    cachable = False
+
+    def __init__(self, fs: Any) -> None:
+        super().__init__()
+        self._fs = fs
+        self.protocol = fs.protocol
+
+    def open(self, path: str, mode: str = "rb", **options: Any) -> "_ThreadFile":
+        """A file with a position for each thread."""
+        return _ThreadFile(self._fs.open(path, mode, **options))
+
+    def ls(self, path: str, detail: bool = True, **options: Any) -> Any:
+        """As the file system below."""
+        return self._fs.ls(path, detail=detail, **options)
+
+    def info(self, path: str, **options: Any) -> Any:
+        """As the file system below."""
+        return self._fs.info(path, **options)
+
+    def glob(self, path: str, maxdepth: int | None = None, **options: Any) -> Any:
+        """As the file system below."""
+        return self._fs.glob(path, maxdepth=maxdepth, **options)
+
+    def exists(self, path: str, **options: Any) -> bool:
+        """As the file system below."""
+        return bool(self._fs.exists(path, **options))
+
+    def modified(self, path: str) -> Any:
+        """As the file system below."""
+        return self._fs.modified(path)
+
+
+class _ThreadFile:
+    """One open file; seeks and reads of one thread do not move another's position."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self._own = threading.local()
+
+    def seek(self, position: int, whence: int = 0) -> int:
+        if whence == 0:
+            self._own.position = position
+            return position
+        with self._lock:
+            self._file.seek(self.tell())
+            self._own.position = int(self._file.seek(position, whence))
+        return self.tell()
+
+    def tell(self) -> int:
+        return int(getattr(self._own, "position", 0))
+
+    def read(self, size: int = -1) -> bytes:
+        with self._lock:
+            self._file.seek(self.tell())
+            data: bytes = self._file.read(size)
+        self._own.position = self.tell() + len(data)
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
