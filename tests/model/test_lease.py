@@ -57,7 +57,9 @@ def test_a_dead_holder_of_another_machine_is_followed_after_its_silence_whatever
     leave(output, since=since)
     began = time.monotonic()
     with Lease(output, QUICK).held() as lease:
-        assert time.monotonic() - began >= QUICK.silence_s
+        # S3 tells times in whole seconds: it may say that a second of the silence is over.
+        told_early_s = 1.0 if output.uri.startswith("s3://") else 0.0
+        assert time.monotonic() - began >= QUICK.silence_s - told_early_s
         lease.check()
 
 
