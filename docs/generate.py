@@ -258,8 +258,6 @@ def conversion() -> str:
     """What a full-size conversion and loading took."""
     if not (RESULTS / "conversion.json").exists():
         return "Not measured yet: `make conversion`."
-    if not (RESULTS / "conversion.json").exists():
-        return "Not measured yet: `make conversion`."
     found = result("conversion")
     rows = [
         f"| {step} | {name} | {kind['file_gb']:.2f} GB | {kind[step]['wall_s']:.0f} s, {kind[step]['cpu_s']:.0f} s CPU "
@@ -280,8 +278,6 @@ def conversion() -> str:
 
 def parity() -> str:
     """How far the recogniser is from upstream's at full size."""
-    if not (RESULTS / "parity.json").exists():
-        return "Not measured yet: `make parity`."
     if not (RESULTS / "parity.json").exists():
         return "Not measured yet: `make parity`."
     found = result("parity")

@@ -38,6 +38,9 @@ WHISPER = Family("Whisper", LANGUAGE_CODES, 30.0, takes_hints=True)
 WHISPER_CODES = {"tl": "fil", "jw": "jv"}
 """Codes that only Whisper writes so -> ours."""
 
+CODES_FOR_WHISPER = {ours: whispers for whispers, ours in WHISPER_CODES.items()}
+"""Our codes that Whisper writes otherwise -> its own."""
+
 REMOTE = Family("remote", LANGUAGE_CODES, 30.0, takes_hints=True)
 """An OpenAI-compatible endpoint: 30 s is what every such service takes; what it knows, only it can say."""
 

@@ -15,6 +15,11 @@ Samples = npt.NDArray[np.int16]
 Seconds = float
 
 
+def as_waveform(samples: Samples) -> npt.NDArray[np.float32]:
+    """Samples as float32 from -1 to 1, as most models were trained on them."""
+    return samples.astype(np.float32) / np.float32(32_768)
+
+
 @dataclass(frozen=True)
 class RecognitionOptions:
     """What the user knows about one recording and the recogniser may use."""

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from transformers import Qwen3ASRForTokenClassification, Qwen3ASRProcessor
 from transformers.models.qwen3_asr.processing_qwen3_asr import LANGUAGE_CODE_TO_NAME
 
 from funasr_beam.model.aligners.base import Alignment, AlignTask, Source, score_of
 from funasr_beam.model.aligners.support import QWEN3_LANGUAGES
-from funasr_beam.model.recognizers.audio_llm import INT16_SCALE, stack
-from funasr_beam.model.recognizers.fun_asr_nano import pick_device
+from funasr_beam.model.recognizers.audio_llm import stack
 from funasr_beam.model.recognizers.loading import load_complete, load_processor
-from funasr_beam.model.records import SAMPLE_RATE, Seconds, Word
+from funasr_beam.model.recognizers.local_model import pick_device
+from funasr_beam.model.records import SAMPLE_RATE, Seconds, Word, as_waveform
 from funasr_beam.model.text import WordSpan, word_spans
 
 _LONGEST_S = 180.0
@@ -112,7 +111,7 @@ class Qwen3Aligner:
 
     def _prepare(self, task: AlignTask, pieces: Sequence[Piece]) -> Any:
         """The model's inputs for one task, without padding."""
-        wave = task.samples.astype(np.float32) / INT16_SCALE
+        wave = as_waveform(task.samples)
         content = [{"type": "audio", "audio": wave}, *({"type": "text", "text": piece.text} for piece in pieces)]
         prompt = self._processor.apply_chat_template([{"role": "user", "content": content}], tokenize=False)
         return self._processor(text=[prompt], audio=[wave], sampling_rate=SAMPLE_RATE, return_tensors="pt")

@@ -16,10 +16,9 @@ from funasr_beam.model.aligners.base import Alignment, AlignTask, Source, score_
 from funasr_beam.model.aligners.preparation import WILDCARD, Alphabet, Target, prepare
 from funasr_beam.model.alignment import TokenSpan, WordTime, align_tokens, stretch_words
 from funasr_beam.model.errors import RunError
-from funasr_beam.model.recognizers.audio_llm import INT16_SCALE
-from funasr_beam.model.recognizers.fun_asr_nano import pick_device
 from funasr_beam.model.recognizers.loading import load_complete
-from funasr_beam.model.records import SAMPLE_RATE, Seconds, Word
+from funasr_beam.model.recognizers.local_model import MIN_SAMPLES, pick_device
+from funasr_beam.model.records import SAMPLE_RATE, Seconds, Word, as_waveform
 from funasr_beam.model.text import word_spans
 
 _SEPARATOR = "|"
@@ -132,7 +131,7 @@ class Wav2Vec2Aligner:
 
     def _normalized(self, task: AlignTask) -> Any:
         """The samples as the model was trained on them, (frames,) float32, at least one window long."""
-        wave = np.pad(task.samples.astype(np.float32) / INT16_SCALE, (0, max(0, 400 - len(task.samples))))
+        wave = np.pad(as_waveform(task.samples), (0, max(0, MIN_SAMPLES - len(task.samples))))
         values = self._extractor(wave, sampling_rate=SAMPLE_RATE, return_tensors="np")["input_values"][0]
         return values.astype(np.float32)
 

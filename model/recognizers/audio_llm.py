@@ -1,23 +1,17 @@
 """Recognition with an audio encoder in front of a language model, as Qwen3-ASR and GLM-ASR have it."""
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
-from funasr_beam.model.checkpoint import CheckpointInfo, CheckpointRef, describe, local_folder
-from funasr_beam.model.errors import Cause, RecordingError
-from funasr_beam.model.languages import language_code
+from funasr_beam.model.checkpoint import CheckpointInfo, CheckpointRef
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
-from funasr_beam.model.recognizers.fun_asr_nano import MIN_SAMPLES, pick_device
 from funasr_beam.model.recognizers.greedy import Decoded, decode_greedily
 from funasr_beam.model.recognizers.loading import load_complete, load_processor, lower_llm_precision
-from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token
-
-INT16_SCALE = 32_768.0
+from funasr_beam.model.recognizers.local_model import LocalRecognizer, check_language, check_samples
+from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token, as_waveform
 
 
 @dataclass(frozen=True)
@@ -38,7 +32,7 @@ class AudioLlm:
     read: Callable[[Any, tuple[int, ...]], Answer]  # (processor, token ids) -> what of it is the text
 
 
-class AudioLlmRecognizer:
+class AudioLlmRecognizer(LocalRecognizer):
     """Recognises utterances with one loaded checkpoint; calls from several threads take turns.
 
     Features are extracted one utterance at a time and padded with zeros afterwards: the processors pad the waveform
@@ -51,31 +45,14 @@ class AudioLlmRecognizer:
         Raises:
             funasr_beam.model.errors.RunError: it cannot be loaded, or the device is not there.
         """
-        self._settings, self._family = settings, family
-        folder = local_folder(ref)
-        self._info = describe(ref)
-        self._device = pick_device(settings.device)
-        self._processor = load_processor(folder, family.processor_class)
-        self._model = load_complete(family.model_class, folder)
+        super().__init__(ref, settings)
+        self._family = family
+        self._processor = load_processor(self._folder, family.processor_class)
+        self._model = load_complete(family.model_class, self._folder)
         if self._device.type == "cuda":
             lower_llm_precision(self._model)
         self._model.to(self._device)
         self._end_ids = _end_ids(self._model)
-        self._lock = threading.Lock()
-
-    @property
-    def longest_segment_s(self) -> float:
-        """The longest utterance that the checkpoint was trained for."""
-        return self._info.longest_segment_s
-
-    @property
-    def on_gpu(self) -> bool:
-        """Whether the model computes on a GPU, so that its time is charged as such."""
-        return self._device.type == "cuda"
-
-    def describe(self) -> CheckpointInfo:
-        """Which model this is."""
-        return self._info
 
     def recognize(self, utterances: Sequence[Utterance]) -> list[Hypothesis]:
         """One hypothesis per utterance, in order, each as if it had been alone; without word times.
@@ -99,8 +76,9 @@ class AudioLlmRecognizer:
     def _prepare(self, utterance: Utterance) -> Any:
         """`input_ids` (1, positions), `input_features` (1, bins, frames) and its mask (1, frames) of one utterance."""
         prompt = self._family.request(self._processor, utterance.options)
-        waveform = utterance.samples.astype(np.float32) / INT16_SCALE
-        return self._processor(text=[prompt], audio=[waveform], sampling_rate=SAMPLE_RATE, return_tensors="pt")
+        return self._processor(
+            text=[prompt], audio=[as_waveform(utterance.samples)], sampling_rate=SAMPLE_RATE, return_tensors="pt"
+        )
 
     def _embed(self, inputs: Sequence[Any]) -> list[torch.Tensor]:
         """Each prompt as embeddings, with the encoded audio in its place; (positions, LLM hidden)."""
@@ -118,10 +96,6 @@ class AudioLlmRecognizer:
         embedded[place.to(self._device)] = audio
         return embedded
 
-    def _budget(self, utterance: Utterance) -> int:
-        """The most tokens that this utterance may take."""
-        return self._settings.base_tokens + round(self._settings.tokens_per_s * utterance.duration_s)
-
     def _hypothesis(self, decoded: Decoded) -> Hypothesis:
         tokenizer = self._processor.tokenizer
         answer = self._family.read(self._processor, decoded.token_ids)
@@ -138,18 +112,9 @@ def check_utterance(utterance: Utterance, info: CheckpointInfo) -> None:
         RecordingError: too short, too long, or of a language that the checkpoint does not know.
         ValueError: the samples are no (frames,) int16 array.
     """
-    samples = utterance.samples
-    if samples.dtype != np.int16 or samples.ndim != 1:
-        raise ValueError(f"samples are {samples.dtype} of shape {samples.shape}; needed: int16 of shape (frames,)")
-    if len(samples) < MIN_SAMPLES:
-        raise RecordingError(Cause.TOO_SHORT, f"{len(samples)} samples; one analysis window needs {MIN_SAMPLES}")
-    if utterance.duration_s > info.longest_segment_s:
-        message = f"a segment of {utterance.duration_s:.1f} s; {info.model_id} takes {info.longest_segment_s:g} s"
-        raise RecordingError(Cause.MODEL_ERROR, message)
-    try:
-        language_code(utterance.options.language, info.languages)
-    except ValueError as error:
-        raise RecordingError(Cause.BAD_OPTIONS, str(error)) from error
+    limit = f"{info.model_id} takes {info.longest_segment_s:g} s"
+    check_samples(utterance.samples, info.longest_segment_s, limit)
+    check_language(utterance, info)
 
 
 def hint_text(options: RecognitionOptions, tokenizer: Any) -> str | None:

@@ -2,7 +2,6 @@
 
 import functools
 import re
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,24 +10,22 @@ from typing import Any
 import numpy as np
 import torch
 
-from funasr_beam.model.checkpoint import AudioTokens, CheckpointInfo, CheckpointRef, describe, local_folder
+from funasr_beam.model.checkpoint import AudioTokens, CheckpointRef
 from funasr_beam.model.errors import Cause, RecordingError, RunError
-from funasr_beam.model.languages import language_code
 from funasr_beam.model.prompts import AUDIO_TOKEN, build_prompt
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.greedy import Decoded, decode_greedily
 from funasr_beam.model.recognizers.loading import load_model, load_processor
+from funasr_beam.model.recognizers.local_model import LocalRecognizer, check_language, check_samples
 from funasr_beam.model.recognizers.word_times import FrameScores, WordTimer
 from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token, Word
 
-MIN_SAMPLES = 400
-"""One analysis window of 25 ms: the feature extractor fails on less."""
 MAX_FRAMES = 2_048
 """Frames of 60 ms for which the encoder has positions (122.9 s)."""
 MAX_PROMPT_TOKENS = 4_096
 """Text tokens before and after the audio; each segment pays for them again."""
 
-_SAMPLES_PER_FRAME = 960
+_LONGEST_S = MAX_FRAMES * 960 / SAMPLE_RATE  # a frame is 960 samples
 _SMALL_MODEL_PARAMETERS = 50_000_000
 _CONTROL_TOKEN = re.compile(r"<\|[^|<>]*\|>")
 _END_TOKENS = ("<|im_end|>", "<|endoftext|>")
@@ -42,15 +39,13 @@ class _Heard:
     frame_scores: list[FrameScores] | None  # per utterance, of the CTC head; None: no head, or nothing to time
 
 
-class FunAsrNanoRecognizer:
+class FunAsrNanoRecognizer(LocalRecognizer):
     """Recognises utterances with one loaded checkpoint; calls from several threads take turns."""
 
     def __init__(self, ref: CheckpointRef, settings: RecognizerSettings) -> None:
         """Load the checkpoint; see `load`."""
-        self._settings = settings
-        folder = local_folder(ref)
-        self._info = describe(ref)
-        self._device = pick_device(settings.device)
+        super().__init__(ref, settings)
+        folder = self._folder
         self._audio_tokens = settings.audio_tokens or self._info.audio_tokens
         processor = load_processor(folder)
         self._extractor, self._tokenizer = processor.feature_extractor, processor.tokenizer
@@ -62,7 +57,6 @@ class FunAsrNanoRecognizer:
         self._timer = WordTimer.load(folder, self._tokenizer, self._device)
         self._end_ids = frozenset(_token_id(self._tokenizer, token, folder) for token in _END_TOKENS)
         self._audio_id = _token_id(self._tokenizer, AUDIO_TOKEN, folder)
-        self._lock = threading.Lock()
         self._token_text = functools.lru_cache(maxsize=None)(lambda token_id: self._tokenizer.decode([token_id]))
         self._prompt_ids = functools.lru_cache(maxsize=1_024)(self._encode_prompt)
 
@@ -79,23 +73,9 @@ class FunAsrNanoRecognizer:
         return cls(ref, settings or RecognizerSettings())
 
     @property
-    def longest_segment_s(self) -> float:
-        """The longest utterance that the checkpoint was trained for."""
-        return self._info.longest_segment_s
-
-    @property
     def has_word_times(self) -> bool:
         """Whether the checkpoint has a trained head that can tell when each word was said."""
         return self._timer is not None
-
-    @property
-    def on_gpu(self) -> bool:
-        """Whether the model computes on a GPU, so that its time is charged as such."""
-        return self._device.type == "cuda"
-
-    def describe(self) -> CheckpointInfo:
-        """Which model this is."""
-        return self._info
 
     def recognize(self, utterances: Sequence[Utterance]) -> list[Hypothesis]:
         """One hypothesis per utterance, in order, each as if it had been alone.
@@ -111,25 +91,15 @@ class FunAsrNanoRecognizer:
         if not utterances:
             return []
         for utterance in utterances:
-            self._check(utterance)
+            # Before anything is computed for its neighbours.
+            check_samples(utterance.samples, _LONGEST_S, f"the encoder takes at most {_LONGEST_S:.1f} s")
+            check_language(utterance, self._info)
         with torch.inference_mode():
             # Features before and times after the lock: meanwhile the device works for another thread.
             features = self._extract_features(utterances)
             with self._lock:
                 heard = self._hear(utterances, features)
             return self._hypotheses(utterances, heard)
-
-    def _check(self, utterance: Utterance) -> None:
-        """Refuse what the model cannot take, before anything is computed for its neighbours."""
-        check_samples(utterance.samples)
-        try:
-            language_code(utterance.options.language, self._info.languages)
-        except ValueError as error:
-            raise RecordingError(Cause.BAD_OPTIONS, str(error)) from error
-
-    def _budget(self, utterance: Utterance) -> int:
-        """The most tokens that this utterance may take."""
-        return self._settings.base_tokens + round(self._settings.tokens_per_s * utterance.duration_s)
 
     def _extract_features(self, utterances: Sequence[Utterance]) -> Any:
         """`input_features` (utterances, frames, 560) float32 and `input_features_mask`, one frame per 60 ms."""
@@ -194,36 +164,6 @@ class FunAsrNanoRecognizer:
         """The tokens as text with their log-probabilities."""
         pairs = zip(decoded.token_ids, decoded.logprobs, strict=True)
         return tuple(Token(self._token_text(token_id), logprob) for token_id, logprob in pairs)
-
-
-def pick_device(wanted: str) -> torch.device:
-    """The device to compute on; "auto" takes the GPU where there is one.
-
-    Raises:
-        RunError: a GPU is wanted and there is none.
-    """
-    if wanted == "auto":
-        wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise RunError("device = cuda: torch finds no usable GPU here; use --device cpu or --device auto")
-    return torch.device(wanted)
-
-
-def check_samples(samples: Any) -> None:
-    """Refuse samples that the model cannot take.
-
-    Raises:
-        RecordingError: shorter than one analysis window, or longer than the encoder's positions.
-        ValueError: no (frames,) int16 array; floating point could hold NaN, which the model takes without an error.
-    """
-    if samples.dtype != np.int16 or samples.ndim != 1:
-        raise ValueError(f"samples are {samples.dtype} of shape {samples.shape}; needed: int16 of shape (frames,)")
-    if len(samples) < MIN_SAMPLES:
-        raise RecordingError(Cause.TOO_SHORT, f"{len(samples)} samples; one analysis window needs {MIN_SAMPLES}")
-    if len(samples) > MAX_FRAMES * _SAMPLES_PER_FRAME:
-        longest_s = MAX_FRAMES * _SAMPLES_PER_FRAME / SAMPLE_RATE
-        message = f"a segment of {len(samples) / SAMPLE_RATE:.1f} s; the encoder takes at most {longest_s:.1f} s"
-        raise RecordingError(Cause.MODEL_ERROR, message)
 
 
 def count_audio_tokens(frames: int, audio_tokens: AudioTokens) -> int:

@@ -21,7 +21,7 @@ class Decoded:
 
 
 @dataclass
-class _Row:
+class Row:
     """A row while it is being written."""
 
     budget: int
@@ -30,7 +30,9 @@ class _Row:
     finish_reason: str | None = None
 
     def add(self, token_id: int, logprob: float, end_ids: frozenset[int]) -> None:
-        """Take one more token, unless the row ends with it or before it."""
+        """Take one more token, unless the row has ended, or ends with it or before it."""
+        if self.finish_reason is not None:
+            return
         if token_id in end_ids:
             self.finish_reason = "stop"
         elif len(self.token_ids) == self.budget:
@@ -44,7 +46,7 @@ class _Row:
 class _Batch:
     """The rows that the LLM still works on, in its order, and what it remembers of them."""
 
-    rows: list[_Row]
+    rows: list[Row]
     attention_mask: torch.Tensor  # (rows, positions) 1 where there is something
     cache: Any
 
@@ -77,7 +79,7 @@ def decode_greedily(
     Raises:
         RuntimeError: the model gave a probability that is no number.
     """
-    rows = [_Row(budget) for budget in budgets]
+    rows = [Row(budget) for budget in budgets]
     embeds, mask = _pad_left(prompts)
     batch = _Batch(list(rows), mask, DynamicCache(config=model.config.text_config))
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
@@ -112,8 +114,7 @@ def _step(
     if not all(map(math.isfinite, values)):
         raise RuntimeError("the language model gave scores that are no finite numbers")
     for row, token_id, logprob in zip(batch.rows, token_ids, values, strict=True):
-        if row.finish_reason is None:
-            row.add(int(token_id), logprob, end_ids)
+        row.add(int(token_id), logprob, end_ids)
     return tokens
 
 
@@ -128,6 +129,6 @@ def _pad_left(prompts: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tens
     return embeds, mask
 
 
-def _decoded(row: _Row) -> Decoded:
+def _decoded(row: Row) -> Decoded:
     """A finished row as a result."""
     return Decoded(tuple(row.token_ids), tuple(row.logprobs), row.finish_reason or "length")

@@ -9,14 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from funasr_beam.model.checkpoint import CheckpointInfo, describe_endpoint
 from funasr_beam.model.endpoint import Endpoint
 from funasr_beam.model.errors import RecordingError
-from funasr_beam.model.families import WHISPER_CODES
+from funasr_beam.model.families import CODES_FOR_WHISPER
 from funasr_beam.model.languages import language_code
 from funasr_beam.model.prompts import without_control_tokens
 from funasr_beam.model.recognizers.base import RemoteSettings, Utterance
 from funasr_beam.model.recognizers.remote_client import RemoteClient
 from funasr_beam.model.records import SAMPLE_RATE, Failure, Hypothesis, RecognitionOptions, Samples, Seconds
-
-_OWN_CODES = {code: own for own, code in WHISPER_CODES.items()}
 
 
 class RemoteRecognizer:
@@ -82,7 +80,7 @@ def _fields(options: RecognitionOptions) -> dict[str, str]:
     """What the endpoint is told besides the sound."""
     code = language_code(options.language)
     hints = "\n".join(part for part in (options.context or "", ", ".join(options.hotwords)) if part.strip())
-    told = {"language": _OWN_CODES.get(code, code) if code else "", "prompt": without_control_tokens(hints)}
+    told = {"language": CODES_FOR_WHISPER.get(code, code) if code else "", "prompt": without_control_tokens(hints)}
     return {name: value for name, value in told.items() if value}
 
 

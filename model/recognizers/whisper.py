@@ -1,8 +1,7 @@
 """Whisper on transformers' native classes, an utterance in each of its windows of 30 seconds."""
 
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,44 +9,27 @@ import numpy as np
 import torch
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
-from funasr_beam.model.checkpoint import CheckpointInfo, CheckpointRef, describe, local_folder
+from funasr_beam.model.checkpoint import CheckpointRef
 from funasr_beam.model.errors import RunError
-from funasr_beam.model.families import WHISPER_CODES
+from funasr_beam.model.families import CODES_FOR_WHISPER, WHISPER_CODES
 from funasr_beam.model.languages import language_code
-from funasr_beam.model.recognizers.audio_llm import INT16_SCALE, check_utterance, hint_text
+from funasr_beam.model.recognizers.audio_llm import check_utterance, hint_text
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
-from funasr_beam.model.recognizers.fun_asr_nano import pick_device
+from funasr_beam.model.recognizers.greedy import Row
 from funasr_beam.model.recognizers.loading import load_complete, load_processor
-from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token
+from funasr_beam.model.recognizers.local_model import LocalRecognizer
+from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token, as_waveform
 
-_OWN_CODES = {code: own for own, code in WHISPER_CODES.items()}
 
-
-@dataclass
-class _Row:
+@dataclass(kw_only=True)
+class _Row(Row):
     """One utterance while its text is written."""
 
     prompt: list[int]
     language: str | None
-    budget: int
-    token_ids: list[int] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
-    finish_reason: str | None = None
-
-    def add(self, token_id: int, logprob: float, end_id: int) -> None:
-        """Take one more token, unless the row ends with it or before it."""
-        if self.finish_reason is not None:
-            return
-        if token_id == end_id:
-            self.finish_reason = "stop"
-        elif len(self.token_ids) == self.budget:
-            self.finish_reason = "length"
-        else:
-            self.token_ids.append(token_id)
-            self.logprobs.append(logprob)
 
 
-class WhisperRecognizer:
+class WhisperRecognizer(LocalRecognizer):
     """Recognises utterances with one loaded checkpoint; calls from several threads take turns.
 
     The model always hears a full window, the rest of it silence, as it was trained: a batch has no padding that could
@@ -61,33 +43,16 @@ class WhisperRecognizer:
         Raises:
             funasr_beam.model.errors.RunError: it cannot be loaded, or the device is not there.
         """
-        self._settings = settings
-        folder = local_folder(ref)
-        self._info = describe(ref)
-        self._device = pick_device(settings.device)
+        super().__init__(ref, settings)
+        folder = self._folder
         self._processor = load_processor(folder, WhisperProcessor)
         model = load_complete(WhisperForConditionalGeneration, folder)
         self._dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
         self._model = model.to(self._device, self._dtype)
         self._facts = _generation_facts(model, folder)
-        self._end_id = int(np.ravel(self._facts.eos_token_id)[0])
+        self._end_ids = frozenset([int(np.ravel(self._facts.eos_token_id)[0])])
         self._never = _suppression(model, self._facts.suppress_tokens)
         self._not_first = self._never + _suppression(model, self._facts.begin_suppress_tokens)
-        self._lock = threading.Lock()
-
-    @property
-    def longest_segment_s(self) -> float:
-        """The length of a window."""
-        return self._info.longest_segment_s
-
-    @property
-    def on_gpu(self) -> bool:
-        """Whether the model computes on a GPU, so that its time is charged as such."""
-        return self._device.type == "cuda"
-
-    def describe(self) -> CheckpointInfo:
-        """Which model this is."""
-        return self._info
 
     def recognize(self, utterances: Sequence[Utterance]) -> list[Hypothesis]:
         """One hypothesis per utterance, in order, each as if it had been alone; without word times.
@@ -100,7 +65,7 @@ class WhisperRecognizer:
             return []
         for utterance in utterances:
             check_utterance(utterance, self._info)
-        waveforms = [utterance.samples.astype(np.float32) / INT16_SCALE for utterance in utterances]
+        waveforms = [as_waveform(utterance.samples) for utterance in utterances]
         features = self._processor.feature_extractor(waveforms, sampling_rate=SAMPLE_RATE, return_tensors="pt")
         with torch.inference_mode(), self._lock:
             windows = features["input_features"].to(self._device, self._dtype)
@@ -117,8 +82,8 @@ class WhisperRecognizer:
         for utterance, code, heard in zip(utterances, told, named, strict=True):
             prompt = self._prompt(utterance.options, code or heard)
             room = self._model.config.max_target_positions - len(prompt)
-            budget = self._settings.base_tokens + round(self._settings.tokens_per_s * utterance.duration_s)
-            rows.append(_Row(prompt, None if code else heard, min(budget, room)))
+            budget = min(self._budget(utterance), room)
+            rows.append(_Row(budget=budget, prompt=prompt, language=None if code else heard))
         return rows
 
     @property
@@ -139,7 +104,7 @@ class WhisperRecognizer:
         """Token ids before the text: what was said before, start, language, task, no timestamps."""
         prompt = [*self._hints(options), int(self._facts.decoder_start_token_id)]
         if code is not None and self._is_multilingual:
-            prompt.append(self._facts.lang_to_id[f"<|{_OWN_CODES.get(code, code)}|>"])
+            prompt.append(self._facts.lang_to_id[f"<|{CODES_FOR_WHISPER.get(code, code)}|>"])
             prompt.append(self._facts.task_to_id["transcribe"])
         return [*prompt, self._facts.no_timestamps_token_id]
 
@@ -188,7 +153,7 @@ class WhisperRecognizer:
         if not torch.isfinite(logprobs).all():
             raise RuntimeError("the language model gave scores that are no finite numbers")
         for row, token_id, logprob in zip(rows, tokens.tolist(), logprobs.tolist(), strict=True):
-            row.add(token_id, logprob, self._end_id)
+            row.add(token_id, logprob, self._end_ids)
         return tokens
 
     def _hypothesis(self, row: _Row) -> Hypothesis:

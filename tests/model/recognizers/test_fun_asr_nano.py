@@ -15,8 +15,8 @@ from funasr_beam.model.recognizers.fun_asr_nano import (
     FunAsrNanoRecognizer,
     clean_text,
     count_audio_tokens,
-    pick_device,
 )
+from funasr_beam.model.recognizers.local_model import pick_device
 from funasr_beam.model.records import RecognitionOptions
 from tests.audio_doubles import mixed_utterances, sound
 

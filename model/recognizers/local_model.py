@@ -1,0 +1,96 @@
+"""What all recognisers share whose model is loaded in this process, whatever its family."""
+
+import threading
+from typing import Any
+
+import numpy as np
+import torch
+
+from funasr_beam.model.checkpoint import CheckpointInfo, CheckpointRef, describe, local_folder
+from funasr_beam.model.errors import Cause, RecordingError, RunError
+from funasr_beam.model.languages import language_code
+from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
+from funasr_beam.model.records import SAMPLE_RATE, Seconds
+
+MIN_SAMPLES = 400
+"""One analysis window of 25 ms: the feature extractors fail on less."""
+
+
+class LocalRecognizer:
+    """A checkpoint's facts, the device that it computes on, and the lock that has its callers take turns."""
+
+    def __init__(self, ref: CheckpointRef, settings: RecognizerSettings) -> None:
+        """Find the checkpoint and the device; loads no weights.
+
+        Raises:
+            funasr_beam.model.errors.RunError: either is not there.
+        """
+        self._settings = settings
+        self._folder = local_folder(ref)
+        self._info = describe(ref)
+        self._device = pick_device(settings.device)
+        self._lock = threading.Lock()
+
+    @property
+    def longest_segment_s(self) -> float:
+        """The longest utterance that the checkpoint was trained for."""
+        return self._info.longest_segment_s
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the model computes on a GPU, so that its time is charged as such."""
+        return self._device.type == "cuda"
+
+    def describe(self) -> CheckpointInfo:
+        """Which model this is."""
+        return self._info
+
+    def _budget(self, utterance: Utterance) -> int:
+        """The most tokens that this utterance may take."""
+        return self._settings.base_tokens + round(self._settings.tokens_per_s * utterance.duration_s)
+
+
+def pick_device(wanted: str) -> torch.device:
+    """The device to compute on; "auto" takes the GPU where there is one.
+
+    Raises:
+        RunError: a GPU is wanted and there is none.
+    """
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise RunError("device = cuda: torch finds no usable GPU here; use --device cpu or --device auto")
+    return torch.device(wanted)
+
+
+def check_samples(samples: Any, longest_s: Seconds, limit: str) -> None:
+    """Refuse samples that a model cannot take.
+
+    Args:
+        samples: of one utterance.
+        longest_s: the longest that the model takes.
+        limit: how the message tells it.
+
+    Raises:
+        RecordingError: shorter than one analysis window, or too long.
+        ValueError: no (frames,) int16 array; floating point could hold NaN, which models take without an error.
+    """
+    if samples.dtype != np.int16 or samples.ndim != 1:
+        raise ValueError(f"samples are {samples.dtype} of shape {samples.shape}; needed: int16 of shape (frames,)")
+    if len(samples) < MIN_SAMPLES:
+        raise RecordingError(Cause.TOO_SHORT, f"{len(samples)} samples; one analysis window needs {MIN_SAMPLES}")
+    if len(samples) / SAMPLE_RATE > longest_s:
+        message = f"a segment of {len(samples) / SAMPLE_RATE:.1f} s; {limit}"
+        raise RecordingError(Cause.MODEL_ERROR, message)
+
+
+def check_language(utterance: Utterance, info: CheckpointInfo) -> None:
+    """Refuse a language that the checkpoint does not know.
+
+    Raises:
+        RecordingError: it does not, and which come close.
+    """
+    try:
+        language_code(utterance.options.language, info.languages)
+    except ValueError as error:
+        raise RecordingError(Cause.BAD_OPTIONS, str(error)) from error
