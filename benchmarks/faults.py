@@ -1,6 +1,6 @@
 """Runs with faults, each compared with an undisturbed one: killed with -9, and on an S3 server that has bad days.
 
-python benchmarks/faults.py [--kills 50] [--s3 50] [--share 5%] [--minutes 9] [--store]
+python -m benchmarks.faults [--kills 50] [--s3 50] [--share 0.05] [--minutes 9]
 
 Each seed is a trial of its own; those that are in the result file already are not done again, so that a long series can
 be made in stretches of `--minutes`. Needs the packages of `pip install "funasr-beam[test]"`.
@@ -75,7 +75,7 @@ def main() -> int:
     series = json.loads(arguments.state.read_text()) if arguments.state.exists() else {}
     for name, count, place, width in (
         ("kill -9, local", arguments.kills, local, 1),
-        ("S3 with faults", arguments.s3, bucket, 4),  # most of the time is waiting between tries
+        ("S3 with faults", arguments.s3, bucket, 6),  # most of the time is waiting between tries
     ):
         trials = series.setdefault(name, [])
         missing = sorted(set(range(count)) - {trial["seed"] for trial in trials})
@@ -131,7 +131,8 @@ def bucket(share: float) -> Iterator[Callable[[int], Trial]]:
         place = Place(
             f"{base}/in", f"{base}/undisturbed", 0, Path(name), lambda seed: f"{base}/{seed}", server.environment
         )
-        place = Place(**{**vars(place), "lasts_s": undisturbed(place)})
+        undisturbed(place)
+        place = Place(**{**vars(place), "lasts_s": faulty_seconds(place, server, share)})
         yield lambda seed: faulty_trial(seed, place, server, share)
 
 
@@ -154,6 +155,12 @@ def undisturbed(place: Place) -> float:
     if code != 0:
         raise SystemExit(f"the undisturbed run ended with {code}:\n{text}")
     return time.monotonic() - began
+
+
+def faulty_seconds(place: Place, server: S3Server, share: float) -> float:
+    """How long a run with faults lasts that is not killed, so that kills fall into all of its phases."""
+    with proxy_to(server.endpoint, Faults.of_each_kind(share, seed=-1)) as proxy:
+        return plain_trial(-1, place, server.through(proxy.endpoint).environment).wall_s
 
 
 def faulty_trial(seed: int, place: Place, server: S3Server, share: float) -> Trial:
