@@ -25,6 +25,7 @@ from funasr_beam.model.demo_speech.channel import PHONE
 from funasr_beam.model.demo_speech.recording import Recipe, render
 from funasr_beam.model.languages import LANGUAGE_NAMES
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
+from funasr_beam.model.recognizers.decoding.decoder import load_decoder
 from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
 from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions
 from tests.tiny_checkpoint import build_checkpoint
@@ -79,6 +80,7 @@ def measure(count: int, lists: int) -> Iterator[tuple[str, Score]]:
                 if precision == "bfloat16":  # as on a GPU: encoder and adaptor stay as they are
                     recognizer._model.model.language_model.to(torch.bfloat16)
                     recognizer._model.lm_head.to(torch.bfloat16)
+                    recognizer._decode = load_decoder(recognizer._model, recognizer._end_ids)
                 alone = [recognizer.recognize([item])[0] for item in asked]
                 for name, limits in BATCHES.items():
                     yield f"{model}, {precision}, {name}", compare(recognizer, asked, alone, limits)

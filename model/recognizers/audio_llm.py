@@ -8,7 +8,8 @@ import torch
 
 from funasr_beam.model.checkpoint import CheckpointInfo, CheckpointRef
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
-from funasr_beam.model.recognizers.greedy import Decoded, decode_greedily
+from funasr_beam.model.recognizers.decoding.decoder import load_decoder
+from funasr_beam.model.recognizers.greedy import Decoded
 from funasr_beam.model.recognizers.loading import load_complete, load_processor, lower_llm_precision
 from funasr_beam.model.recognizers.local_model import LocalRecognizer, check_language, check_samples
 from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token, as_waveform
@@ -53,6 +54,7 @@ class AudioLlmRecognizer(LocalRecognizer):
             lower_llm_precision(self._model)
         self._model.to(self._device)
         self._end_ids = _end_ids(self._model)
+        self._decode = load_decoder(self._model, self._end_ids)
 
     def recognize(self, utterances: Sequence[Utterance]) -> list[Hypothesis]:
         """One hypothesis per utterance, in order, each as if it had been alone; without word times.
@@ -70,7 +72,7 @@ class AudioLlmRecognizer(LocalRecognizer):
             with self._lock:
                 prompts = self._embed(inputs)
                 budgets = [self._budget(utterance) for utterance in utterances]
-                decoded = decode_greedily(self._model, prompts, budgets, self._end_ids)
+                decoded = self._decode(prompts, budgets)
             return [self._hypothesis(item) for item in decoded]
 
     def _prepare(self, utterance: Utterance) -> Any:

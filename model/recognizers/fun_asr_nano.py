@@ -14,7 +14,8 @@ from funasr_beam.model.checkpoint import AudioTokens, CheckpointRef
 from funasr_beam.model.errors import Cause, RecordingError, RunError
 from funasr_beam.model.prompts import AUDIO_TOKEN, build_prompt
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
-from funasr_beam.model.recognizers.greedy import Decoded, decode_greedily
+from funasr_beam.model.recognizers.decoding.decoder import load_decoder
+from funasr_beam.model.recognizers.greedy import Decoded
 from funasr_beam.model.recognizers.loading import load_model, load_processor
 from funasr_beam.model.recognizers.local_model import LocalRecognizer, check_language, check_samples
 from funasr_beam.model.recognizers.word_times import FrameScores, WordTimer
@@ -56,6 +57,7 @@ class FunAsrNanoRecognizer(LocalRecognizer):
             torch.set_num_threads(1)
         self._timer = WordTimer.load(folder, self._tokenizer, self._device)
         self._end_ids = frozenset(_token_id(self._tokenizer, token, folder) for token in _END_TOKENS)
+        self._decode = load_decoder(self._model, self._end_ids)
         self._audio_id = _token_id(self._tokenizer, AUDIO_TOKEN, folder)
         self._token_text = functools.lru_cache(maxsize=None)(lambda token_id: self._tokenizer.decode([token_id]))
         self._prompt_ids = functools.lru_cache(maxsize=1_024)(self._encode_prompt)
@@ -111,7 +113,7 @@ class FunAsrNanoRecognizer(LocalRecognizer):
         embeddings, encoded = self._encode_audio(features)
         prompts = [self._embed(utterance, rows) for utterance, rows in zip(utterances, embeddings, strict=True)]
         budgets = [self._budget(utterance) for utterance in utterances]
-        decoded = decode_greedily(self._model, prompts, budgets, self._end_ids)
+        decoded = self._decode(prompts, budgets)
         verbatim = self._timer is not None and not all(utterance.itn for utterance in utterances)
         return _Heard(decoded, self._timer.score_frames(encoded) if self._timer and verbatim else None)
 

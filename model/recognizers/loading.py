@@ -65,8 +65,12 @@ def load_complete(kind: Any, folder: Path) -> Any:
 
 def lower_llm_precision(model: Any) -> None:
     """Let the LLM compute in bfloat16; encoder and adaptor stay in float32, as upstream runs them."""
+    rotary = model.model.language_model.rotary_emb
+    frequencies = rotary.inv_freq.clone()
     model.model.language_model.to(torch.bfloat16)
     model.lm_head.to(torch.bfloat16)
+    # `to` rounds buffers as well, and an angle is position x frequency: 0.4 % of it are whole turns far behind.
+    rotary.inv_freq = frequencies
 
 
 def check_attention(model: Any) -> None:

@@ -1,0 +1,28 @@
+"""The decoder that suits a loaded model."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from funasr_beam.model.recognizers.decoding.engine import DecodingEngine
+from funasr_beam.model.recognizers.decoding.limits import EngineLimits
+from funasr_beam.model.recognizers.decoding.weights import is_supported
+from funasr_beam.model.recognizers.greedy import Decoded, decode_greedily
+
+Decoder = Callable[[Sequence[torch.Tensor], Sequence[int]], list[Decoded]]
+"""Embeddings of prompts and their budgets of tokens -> what was written, in order; see `DecodingEngine.decode`."""
+
+
+def load_decoder(model: Any, end_ids: frozenset[int], limits: EngineLimits | None = None) -> Decoder:
+    """The engine for a Qwen3, which takes over its weights; for any other language model transformers' own layers.
+
+    Args:
+        model: of transformers, on its device and in its dtype; it must not be moved or cast afterwards.
+        end_ids: tokens that end a text.
+        limits: how much is decoded at once.
+    """
+    if is_supported(model):
+        return DecodingEngine(model, end_ids, limits).decode
+    return functools.partial(decode_greedily, model, end_ids=end_ids)
