@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from funasr_beam.model.batching import make_batches
 from funasr_beam.model.checkpoint import CheckpointInfo, CheckpointRef
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.decoding.decoder import load_decoder
@@ -67,10 +68,12 @@ class AudioLlmRecognizer(LocalRecognizer):
             return []
         for utterance in utterances:
             check_utterance(utterance, self._info)
+        durations_s = [utterance.duration_s for utterance in utterances]
+        batches = make_batches(durations_s, self._settings.encoder_padded_s, len(utterances))
         with torch.inference_mode():
             inputs = [self._prepare(utterance) for utterance in utterances]
             with self._lock:
-                prompts = self._embed(inputs)
+                prompts = self._embed_parts(inputs, batches)
                 budgets = [self._budget(utterance) for utterance in utterances]
                 decoded = self._decode(prompts, budgets)
             return [self._hypothesis(item) for item in decoded]
@@ -81,6 +84,13 @@ class AudioLlmRecognizer(LocalRecognizer):
         return self._processor(
             text=[prompt], audio=[as_waveform(utterance.samples)], sampling_rate=SAMPLE_RATE, return_tensors="pt"
         )
+
+    def _embed_parts(self, inputs: Sequence[Any], parts: Sequence[Sequence[int]]) -> list[torch.Tensor]:
+        """Each prompt as `_embed` gives it, encoded part by part."""
+        found: dict[int, torch.Tensor] = {}
+        for places in parts:
+            found.update(zip(places, self._embed([inputs[place] for place in places]), strict=True))
+        return [found[place] for place in range(len(inputs))]
 
     def _embed(self, inputs: Sequence[Any]) -> list[torch.Tensor]:
         """Each prompt as embeddings, with the encoded audio in its place; (positions, LLM hidden)."""

@@ -39,6 +39,7 @@ class RecognizerSettings:
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     audio_tokens: AudioTokens | None = None  # None: as the checkpoint says; Fun-ASR-Nano only
+    encoder_padded_s: Seconds = 240.0  # audio with its padding that is encoded at once, however much is asked for
     base_tokens: int = 32  # a hypothesis may have this many tokens
     remote: RemoteSettings = field(default_factory=RemoteSettings)
     tokens_per_s: float = 20.0  # and this many per second: far above speech, well below an endless loop

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from funasr_beam.model.batching import make_batches
 from funasr_beam.model.checkpoint import AudioTokens, CheckpointRef
 from funasr_beam.model.errors import Cause, RecordingError, RunError
 from funasr_beam.model.prompts import AUDIO_TOKEN, build_prompt
@@ -96,11 +97,13 @@ class FunAsrNanoRecognizer(LocalRecognizer):
             # Before anything is computed for its neighbours.
             check_samples(utterance.samples, _LONGEST_S, f"the encoder takes at most {_LONGEST_S:.1f} s")
             check_language(utterance, self._info)
+        durations_s = [utterance.duration_s for utterance in utterances]
+        batches = make_batches(durations_s, self._settings.encoder_padded_s, len(utterances))
         with torch.inference_mode():
             # Features before and times after the lock: meanwhile the device works for another thread.
-            features = self._extract_features(utterances)
+            parts = [(places, self._extract_features([utterances[place] for place in places])) for places in batches]
             with self._lock:
-                heard = self._hear(utterances, features)
+                heard = self._hear(utterances, parts)
             return self._hypotheses(utterances, heard)
 
     def _extract_features(self, utterances: Sequence[Utterance]) -> Any:
@@ -108,14 +111,22 @@ class FunAsrNanoRecognizer(LocalRecognizer):
         waveforms = [utterance.samples.astype(np.float32) / self._info.sample_scale for utterance in utterances]
         return self._extractor(waveforms, sampling_rate=SAMPLE_RATE, padding=True, return_tensors="pt")
 
-    def _hear(self, utterances: Sequence[Utterance], features: Any) -> _Heard:
-        """Everything that needs the device: encode, decode, score the frames."""
-        embeddings, encoded = self._encode_audio(features)
+    def _hear(self, utterances: Sequence[Utterance], parts: Sequence[tuple[list[int], Any]]) -> _Heard:
+        """Everything that needs the device: encode part by part (places, their features), decode, score the frames."""
+        embeddings, encoded = self._encode(parts)
         prompts = [self._embed(utterance, rows) for utterance, rows in zip(utterances, embeddings, strict=True)]
         budgets = [self._budget(utterance) for utterance in utterances]
         decoded = self._decode(prompts, budgets)
         verbatim = self._timer is not None and not all(utterance.itn for utterance in utterances)
         return _Heard(decoded, self._timer.score_frames(encoded) if self._timer and verbatim else None)
+
+    def _encode(self, parts: Sequence[tuple[list[int], Any]]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """What `_encode_audio` gives, in the order of the places."""
+        found: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        for places, features in parts:
+            found.update(zip(places, zip(*self._encode_audio(features), strict=True), strict=True))
+        ordered = [found[place] for place in range(len(found))]
+        return [embeddings for embeddings, _ in ordered], [encoded for _, encoded in ordered]
 
     def _encode_audio(self, features: Any) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Per utterance, unpadded: (audio tokens, LLM hidden) for the LLM, (frames, encoder hidden) for the times."""

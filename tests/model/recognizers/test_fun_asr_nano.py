@@ -67,6 +67,17 @@ def test_batches_made_for_speed_give_the_same_texts_too(recognizer, utterances, 
     assert texts(recognize_all(recognizer, utterances, BatchLimits(max_padded_s=40))) == texts(alone)
 
 
+def test_a_long_list_is_encoded_in_parts_and_gives_the_same_texts(tiny_checkpoint, utterances, alone):
+    settings = RecognizerSettings(device="cpu", encoder_padded_s=20.0)
+    recognizer = FunAsrNanoRecognizer.load(resolve(str(tiny_checkpoint)), settings)
+    seen = []
+    encode = recognizer._encode_audio
+    recognizer._encode_audio = lambda features: seen.append(features["input_features"].shape[:2]) or encode(features)
+    assert [item.text for item in recognizer.recognize(utterances)] == [item.text for item in alone]
+    assert len(seen) > 2
+    assert all(rows * frames * 0.06 <= 22.0 for rows, frames in seen)
+
+
 def test_the_batch_test_means_something(alone):
     assert len(set(texts(alone))) > 55
     assert {hypothesis.finish_reason for hypothesis in alone} == {"stop", "length"}
