@@ -1,6 +1,7 @@
 """From recordings to units of work: probe, cut into spans, and pack what is missing."""
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -93,8 +94,8 @@ def declared_s(span: Span) -> Seconds:
 def recording_config_hash(recording: Recording, text_hash: str) -> str:
     """The run's configuration together with this recording's own options."""
     options = recording.options
-    parts = [text_hash, options.language or "", *options.hotwords, "|", options.context or ""]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    parts = [text_hash, options.language, options.hotwords, options.context]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def cut_recording(recording: Recording, media: MediaInfo | None, span_s: Seconds, key: str) -> tuple[Span, ...]:

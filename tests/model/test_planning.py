@@ -104,5 +104,6 @@ def test_options_of_a_recording_are_part_of_its_configuration():
     told = replace(RECORDING, options=RecognitionOptions("zh", ("a", "b"), "c"))
     keys = {recording_config_hash(recording, "h") for recording in (RECORDING, told)}
     keys |= {recording_config_hash(replace(told, options=RecognitionOptions("zh", ("a",), "b")), "h")}
-    assert len(keys) == 3
+    keys |= {recording_config_hash(replace(told, options=RecognitionOptions("zh", ("a\nb",), "c")), "h")}
+    assert len(keys) == 4
     assert recording_config_hash(told, "h") == recording_config_hash(replace(told, id="x"), "h")
