@@ -21,8 +21,11 @@ class ThreadFiles(AbstractFileSystem):  # type: ignore[misc]
         self.protocol = fs.protocol
 
     def open(self, path: str, mode: str = "rb", **options: Any) -> "_ThreadFile":
-        """A file with a position for each thread."""
-        return _ThreadFile(self._fs.open(path, mode, **options))
+        """A file with a position for each thread.
+
+        DuckDB drops files without closing them, and gcsfs's own kind of cache leaves a task behind for each of those.
+        """
+        return _ThreadFile(self._fs.open(path, mode, **{"cache_type": "readahead"} | options))
 
     def ls(self, path: str, detail: bool = True, **options: Any) -> Any:
         """As the file system below."""
