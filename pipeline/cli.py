@@ -117,6 +117,7 @@ def _set_up_logging(*, verbose: bool) -> None:
         logging.getLogger("funasr_beam.worker").setLevel(logging.WARNING)  # units, one by one
         # Beam logs the traceback of whatever stops it, several times; the error itself comes back to us.
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+        logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it logs a traceback of what it also raises
         for handler in logging.getLogger().handlers:
             handler.addFilter(lambda record: record.name != "root")  # through which it hands on a cluster's log lines
 

@@ -10,8 +10,10 @@ list of its processes, which `down` stops. Only this machine can reach the ports
 """
 
 import argparse
+import itertools
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -32,6 +34,8 @@ from infra.flink.java_options import CLIENT_JVM, JOB_MANAGER, JVM, LOG4J, TASK_M
 HERE = Path(__file__).resolve().parent
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 10.0
+_OWN_PORTS = range(20_000, 32_000)
+"""Below those that the system gives to connections, one of which may take a port between our look and its use."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,8 @@ class Ports:
     @classmethod
     def free(cls) -> "Ports":
         """Six ports that nobody uses at the moment."""
-        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(6)]
-        try:
-            return cls(*(opened.getsockname()[1] for opened in sockets))
-        finally:
-            for opened in sockets:
-                opened.close()
+        free = (port for port in random.sample(_OWN_PORTS, len(_OWN_PORTS)) if not listens(port))
+        return cls(*itertools.islice(free, 6))
 
 
 @dataclass(frozen=True)
