@@ -72,6 +72,28 @@ def _million(found: dict[str, Any]) -> str:
     )
 
 
+def _faults(found: dict[str, Any]) -> str:
+    parts = []
+    for name in ("kill -9, local", "S3 with faults"):
+        trials = found[name]
+        faults = sum(count for trial in trials for kind, count in trial["faults"].items() if kind != "none")
+        parts.append(
+            f"{name}: tables equal {sum(trial['equal'] for trial in trials)} of {len(trials)}"
+            + (f" ({faults:,} faults, every second run also killed)" if faults else "")
+        )
+    every = [trial for name in ("kill -9, local", "S3 with faults") for trial in found[name]]
+    lost, redone = max(trial["lost_units"] for trial in every), sum(trial["redone_units"] for trial in every)
+    return f"{'; '.join(parts)}; at most {lost} units begun and lost on two workers, {redone} committed ones done again"
+
+
+def _plan_scale(found: dict[str, Any]) -> str:
+    stages = found["stages"]["1000000"]
+    names = {"plan": "plan", "assemble": "assemble", "plan unchanged": "plan of an unchanged night"}
+    return "; ".join(
+        f"{said} {stages[stage]['wall_s']:.0f} s, {stages[stage]['peak_mb']:,} MB" for stage, said in names.items()
+    )
+
+
 def _flink(found: dict[str, Any]) -> str:
     summary = found["summary"]
     return (
@@ -86,6 +108,16 @@ ROWS: dict[str, tuple[str, Callable[[dict[str, Any]], str], str]] = {
         "30 nights of 10,000 recordings, 3 % changed, 2 % failing",
         _nights,
         "python -m benchmarks.nights --store",
+    ),
+    "faults": (
+        "runs killed with -9; an S3 server with 5 % of each of six faults",
+        _faults,
+        "python -m benchmarks.faults --kills 50 --s3 50",
+    ),
+    "plan_scale": (
+        "1,000,000 simulated recordings",
+        _plan_scale,
+        "python -m benchmarks.plan_scale --counts 10000,100000,1000000 --store",
     ),
     "guards": ("loops, cut-off texts and passages left out", _guards, "python -m benchmarks.guards --store"),
     "non_speech": (
