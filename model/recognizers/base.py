@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from funasr_beam.model.checkpoint import AudioTokens, CheckpointInfo
 from funasr_beam.model.records import SAMPLE_RATE, Failure, Hypothesis, RecognitionOptions, Samples, Seconds
+from funasr_beam.model.stage_clock import StageClock
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,7 @@ class RecognizerSettings:
     base_tokens: int = 32  # a hypothesis may have this many tokens
     remote: RemoteSettings = field(default_factory=RemoteSettings)
     tokens_per_s: float = 20.0  # and this many per second: far above speech, well below an endless loop
+    clock: StageClock = field(default_factory=StageClock, compare=False)  # told where the time goes
 
 
 class Recognizer(Protocol):

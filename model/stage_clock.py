@@ -1,0 +1,107 @@
+"""Where a recogniser's time goes: seconds by stage, which add up."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from funasr_beam.model.records import Seconds
+
+FEATURES, ENCODER, PREFILL, DECODE, ALIGN = "features", "encoder", "prefill", "decode", "align"
+"""The stages of a recogniser; `DECODE` is measured once for each step, so that its count is their number."""
+
+
+@dataclass(frozen=True)
+class StageTime:
+    """What one stage took."""
+
+    seconds: Seconds = 0.0  # without the stages that were measured inside it
+    count: int = 0
+
+
+@dataclass
+class _Open:
+    """A measurement under way."""
+
+    began_s: Seconds
+    inner_s: Seconds = 0.0
+
+
+@dataclass
+class _Running(threading.local):
+    """Each thread's own measurements under way, the innermost last."""
+
+    stack: list[_Open] = field(default_factory=list)
+
+
+class StageClock:
+    """Sums of wall clock time by stage, over all threads.
+
+    A stage that is measured inside another one is not counted twice, so that the sum over the stages of one thread is
+    the time that it spent in them. Two readings of the clock and a lock for each measurement: a microsecond.
+    """
+
+    def __init__(self, synchronize: Callable[[], object] | None = None) -> None:
+        """A clock that stands at zero.
+
+        Args:
+            synchronize: waits until a device has done what it was asked, before each reading of the clock; for
+                benchmarks alone, since a device that is waited for does not get its next work meanwhile.
+                None: a stage is charged what its thread waited for.
+        """
+        self._synchronize = synchronize
+        self._lock = threading.Lock()
+        self._stages: dict[str, StageTime] = {}
+        self._running = _Running()
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Charge what happens inside to the stage, also when it fails."""
+        stack = self._running.stack
+        stack.append(_Open(self._now()))
+        try:
+            yield
+        finally:
+            ended = stack.pop()
+            took_s = self._now() - ended.began_s
+            if stack:
+                stack[-1].inner_s += took_s
+            self._add(stage, StageTime(took_s - ended.inner_s, 1))
+
+    def read(self) -> dict[str, StageTime]:
+        """What all stages took so far; those under way are not among it."""
+        with self._lock:
+            return dict(self._stages)
+
+    def seconds(self) -> dict[str, Seconds]:
+        """Seconds of all stages so far."""
+        return {stage: found.seconds for stage, found in self.read().items()}
+
+    def reset(self) -> None:
+        """Back to zero."""
+        with self._lock:
+            self._stages.clear()
+
+    def __reduce__(self) -> tuple[type["StageClock"], tuple[()]]:
+        """A clock that is sent elsewhere starts at zero there: neither locks nor a device can be sent."""
+        return StageClock, ()
+
+    def _now(self) -> Seconds:
+        if self._synchronize is not None:
+            self._synchronize()
+        return time.perf_counter()
+
+    def _add(self, stage: str, more: StageTime) -> None:
+        with self._lock:
+            known = self._stages.get(stage, StageTime())
+            self._stages[stage] = StageTime(known.seconds + more.seconds, known.count + more.count)
+
+
+def device_clock(device: str) -> StageClock:
+    """A clock for benchmarks: waits for the device ("cpu", "cuda") at the borders of stages."""
+    if device == "cpu":
+        return StageClock()
+    import torch
+
+    return StageClock(torch.cuda.synchronize)
