@@ -14,6 +14,7 @@ from funasr_beam.model.recognizers.greedy import Decoded
 from funasr_beam.model.recognizers.loading import load_complete, load_processor, lower_llm_precision
 from funasr_beam.model.recognizers.local_model import LocalRecognizer, check_language, check_samples
 from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token, as_waveform
+from funasr_beam.model.stage_clock import ENCODER, FEATURES
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class AudioLlmRecognizer(LocalRecognizer):
             lower_llm_precision(self._model)
         self._model.to(self._device)
         self._end_ids = _end_ids(self._model)
-        self._decode = load_decoder(self._model, self._end_ids)
+        self._decode = load_decoder(self._model, self._end_ids, clock=settings.clock)
 
     def recognize(self, utterances: Sequence[Utterance]) -> list[Hypothesis]:
         """One hypothesis per utterance, in order, each as if it had been alone; without word times.
@@ -71,9 +72,11 @@ class AudioLlmRecognizer(LocalRecognizer):
         durations_s = [utterance.duration_s for utterance in utterances]
         batches = make_batches(durations_s, self._settings.encoder_padded_s, len(utterances))
         with torch.inference_mode():
-            inputs = [self._prepare(utterance) for utterance in utterances]
+            with self._settings.clock.measure(FEATURES):
+                inputs = [self._prepare(utterance) for utterance in utterances]
             with self._lock:
-                prompts = self._embed_parts(inputs, batches)
+                with self._settings.clock.measure(ENCODER):
+                    prompts = self._embed_parts(inputs, batches)
                 budgets = [self._budget(utterance) for utterance in utterances]
                 decoded = self._decode(prompts, budgets)
             return [self._hypothesis(item) for item in decoded]

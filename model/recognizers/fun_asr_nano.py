@@ -21,6 +21,7 @@ from funasr_beam.model.recognizers.loading import load_model, load_processor
 from funasr_beam.model.recognizers.local_model import LocalRecognizer, check_language, check_samples
 from funasr_beam.model.recognizers.word_times import FrameScores, WordTimer
 from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token, Word
+from funasr_beam.model.stage_clock import ALIGN, ENCODER, FEATURES
 
 MAX_FRAMES = 2_048
 """Frames of 60 ms for which the encoder has positions (122.9 s)."""
@@ -58,7 +59,7 @@ class FunAsrNanoRecognizer(LocalRecognizer):
             torch.set_num_threads(1)
         self._timer = WordTimer.load(folder, self._tokenizer, self._device)
         self._end_ids = frozenset(_token_id(self._tokenizer, token, folder) for token in _END_TOKENS)
-        self._decode = load_decoder(self._model, self._end_ids)
+        self._decode = load_decoder(self._model, self._end_ids, clock=settings.clock)
         self._audio_id = _token_id(self._tokenizer, AUDIO_TOKEN, folder)
         self._token_text = functools.lru_cache(maxsize=None)(lambda token_id: self._tokenizer.decode([token_id]))
         self._prompt_ids = functools.lru_cache(maxsize=1_024)(self._encode_prompt)
@@ -101,7 +102,8 @@ class FunAsrNanoRecognizer(LocalRecognizer):
         batches = make_batches(durations_s, self._settings.encoder_padded_s, len(utterances))
         with torch.inference_mode():
             # Features before and times after the lock: meanwhile the device works for another thread.
-            parts = [(places, self._extract_features([utterances[place] for place in places])) for places in batches]
+            with self._settings.clock.measure(FEATURES):
+                parts = [(places, self._extract_features([utterances[p] for p in places])) for places in batches]
             with self._lock:
                 heard = self._hear(utterances, parts)
             return self._hypotheses(utterances, heard)
@@ -113,12 +115,14 @@ class FunAsrNanoRecognizer(LocalRecognizer):
 
     def _hear(self, utterances: Sequence[Utterance], parts: Sequence[tuple[list[int], Any]]) -> _Heard:
         """Everything that needs the device: encode part by part (places, their features), decode, score the frames."""
-        embeddings, encoded = self._encode(parts)
-        prompts = [self._embed(utterance, rows) for utterance, rows in zip(utterances, embeddings, strict=True)]
+        with self._settings.clock.measure(ENCODER):
+            embeddings, encoded = self._encode(parts)
+            prompts = [self._embed(utterance, rows) for utterance, rows in zip(utterances, embeddings, strict=True)]
         budgets = [self._budget(utterance) for utterance in utterances]
         decoded = self._decode(prompts, budgets)
         verbatim = self._timer is not None and not all(utterance.itn for utterance in utterances)
-        return _Heard(decoded, self._timer.score_frames(encoded) if self._timer and verbatim else None)
+        with self._settings.clock.measure(ALIGN):
+            return _Heard(decoded, self._timer.score_frames(encoded) if self._timer and verbatim else None)
 
     def _encode(self, parts: Sequence[tuple[list[int], Any]]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """What `_encode_audio` gives, in the order of the places."""
@@ -161,7 +165,8 @@ class FunAsrNanoRecognizer(LocalRecognizer):
     def _hypotheses(self, utterances: Sequence[Utterance], heard: _Heard) -> list[Hypothesis]:
         """Texts with their tokens, and the times of their words where there can be any."""
         texts = [clean_text(self._tokenizer.decode(item.token_ids, skip_special_tokens=True)) for item in heard.decoded]
-        words = [self._words(place, utterances[place], text, heard) for place, text in enumerate(texts)]
+        with self._settings.clock.measure(ALIGN):
+            words = [self._words(place, utterances[place], text, heard) for place, text in enumerate(texts)]
         return [
             Hypothesis(text, self._tokens(item), item.finish_reason, timed, "none" if timed is None else "ctc")
             for text, item, timed in zip(texts, heard.decoded, words, strict=True)

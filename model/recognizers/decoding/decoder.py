@@ -10,19 +10,23 @@ from funasr_beam.model.recognizers.decoding.engine import DecodingEngine
 from funasr_beam.model.recognizers.decoding.limits import EngineLimits
 from funasr_beam.model.recognizers.decoding.weights import is_supported
 from funasr_beam.model.recognizers.greedy import Decoded, decode_greedily
+from funasr_beam.model.stage_clock import StageClock
 
 Decoder = Callable[[Sequence[torch.Tensor], Sequence[int]], list[Decoded]]
 """Embeddings of prompts and their budgets of tokens -> what was written, in order; see `DecodingEngine.decode`."""
 
 
-def load_decoder(model: Any, end_ids: frozenset[int], limits: EngineLimits | None = None) -> Decoder:
+def load_decoder(
+    model: Any, end_ids: frozenset[int], limits: EngineLimits | None = None, clock: StageClock | None = None
+) -> Decoder:
     """The engine for a Qwen3, which takes over its weights; for any other language model transformers' own layers.
 
     Args:
         model: of transformers, on its device and in its dtype; it must not be moved or cast afterwards.
         end_ids: tokens that end a text.
         limits: how much is decoded at once.
+        clock: the engine tells it where its time goes.
     """
     if is_supported(model):
-        return DecodingEngine(model, end_ids, limits).decode
+        return DecodingEngine(model, end_ids, limits, clock=clock).decode
     return functools.partial(decode_greedily, model, end_ids=end_ids)

@@ -13,6 +13,7 @@ from funasr_beam.model.recognizers.decoding.seats import Row, Seats
 from funasr_beam.model.recognizers.decoding.slots import BROKEN, RUNNING, STOPPED, Slots
 from funasr_beam.model.recognizers.decoding.weights import share_weights
 from funasr_beam.model.recognizers.greedy import Decoded
+from funasr_beam.model.stage_clock import DECODE, PREFILL, StageClock
 
 _CLOSE_UP_BELOW = 0.75  # of the rows of a step: moving a row copies all of its keys and values
 
@@ -21,7 +22,12 @@ class DecodingEngine:
     """A loaded Qwen3 language model that writes what prompts lead to. One caller at a time."""
 
     def __init__(
-        self, model: Any, end_ids: frozenset[int], limits: EngineLimits | None = None, grid: Grid | None = None
+        self,
+        model: Any,
+        end_ids: frozenset[int],
+        limits: EngineLimits | None = None,
+        grid: Grid | None = None,
+        clock: StageClock | None = None,
     ) -> None:
         """Take over the weights of a model for which `weights.is_supported` holds; see `weights.share_weights`.
 
@@ -30,12 +36,14 @@ class DecodingEngine:
             end_ids: tokens that end a row.
             limits: how much is decoded at once.
             grid: None: what suits the device.
+            clock: is told of reading prompts and of each step.
         """
         self._weights = share_weights(model)
         device = self._weights.embedding.device
         self._end_ids = torch.tensor(sorted(end_ids), device=device)
         self._limits = limits or EngineLimits()
         self._grid = grid or (RECORDED if device.type == "cuda" else DIRECT)
+        self._clock = clock or StageClock()
         self._pool = SlotPool(self._weights, self._end_ids, self._limits.kv_bytes)
 
     @torch.inference_mode()
@@ -83,7 +91,8 @@ class DecodingEngine:
         """Let waiting prompts take the slots that are free, once it pays."""
         min_free = max(1, round(slots.count * self._limits.refill_share))
         while admitted := seats.admit(min_free, self._limits.prefill_tokens):
-            self._read(slots, admitted, prompts)
+            with self._clock.measure(PREFILL):
+                self._read(slots, admitted, prompts)
 
     def _read(self, slots: Slots, admitted: Mapping[int, Row], prompts: Sequence[torch.Tensor]) -> None:
         """Read prompts into their slots, and note the first token of each."""
@@ -108,7 +117,8 @@ class DecodingEngine:
             positions = min(self._grid.up(seats.reach), layout.slots.positions)
             if not layout.step.has(rows, positions):
                 _record(layout, rows, positions)
-            layout.step(rows, positions)
+            with self._clock.measure(DECODE):
+                layout.step(rows, positions)
             for row in seats.taken.values():
                 row.advance()
 

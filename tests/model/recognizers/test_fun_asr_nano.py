@@ -1,6 +1,7 @@
 import random
 import shutil
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from funasr_beam.model.recognizers.fun_asr_nano import (
 )
 from funasr_beam.model.recognizers.local_model import pick_device
 from funasr_beam.model.records import RecognitionOptions
+from funasr_beam.model.stage_clock import DECODE, ENCODER, FEATURES, PREFILL, StageClock
 from tests.audio_doubles import mixed_utterances, sound
 
 
@@ -234,3 +236,17 @@ def test_low_audio_tokens_are_counted_as_upstream_counts_them(frames, tokens):
 )
 def test_the_text_is_what_people_read(raw, text):
     assert clean_text(raw) == text
+
+
+def test_the_clock_tells_where_the_time_goes_and_counts_the_steps(tiny_checkpoint, utterances):
+    clock = StageClock()
+    settings = RecognizerSettings("cpu", base_tokens=5, tokens_per_s=0.0, clock=clock)
+    recognizer = FunAsrNanoRecognizer.load(resolve(str(tiny_checkpoint)), settings)
+    began = time.perf_counter()
+    recognizer.recognize(utterances[:4])
+    took_s = time.perf_counter() - began
+
+    stages = clock.read()
+    assert {FEATURES, ENCODER, PREFILL, DECODE} <= set(stages)
+    assert 4 <= stages[DECODE].count <= 5
+    assert 0.5 * took_s < sum(clock.seconds().values()) <= took_s
