@@ -8,6 +8,18 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 VOCABULARY = 60
 END_IDS = frozenset({3, 7})
+QWEN3_06B = {
+    "vocab_size": 151_936,
+    "hidden_size": 1_024,
+    "intermediate_size": 3_072,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+    "max_position_embeddings": 40_960,
+    "initializer_range": 0.02,
+}
+"""The sizes of the language model of Fun-ASR-Nano."""
 
 
 class AudioLanguageModel(torch.nn.Module):
@@ -19,6 +31,7 @@ class AudioLanguageModel(torch.nn.Module):
         self.model.language_model = causal.model
         self.lm_head = causal.lm_head
         self.config = SimpleNamespace(text_config=causal.config)
+        self.generate = causal.generate
 
     def get_input_embeddings(self) -> torch.nn.Module:
         return self.model.language_model.embed_tokens

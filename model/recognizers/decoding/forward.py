@@ -75,11 +75,11 @@ def step(weights: Qwen3Weights, slots: Slots, end_ids: torch.Tensor, rows: int, 
     cosines, sines = (functional.embedding(position, table).unsqueeze(1) for table in (slots.cosines, slots.sines))
     unwritten = slots.places[:positions] > position.unsqueeze(1)
     mask = hidden.new_zeros(rows, positions).masked_fill_(unwritten, -torch.inf)[:, None, None]
-    targets = (slots.first_rows[:rows] + position.unsqueeze(1)).flatten()
+    targets = slots.first_rows[:rows] + position.unsqueeze(1)
 
     def attend(layer: int, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         for cache, new in ((slots.keys[layer], keys), (slots.values[layer], values)):
-            cache.view(-1, cache.shape[-1]).index_copy_(0, targets, new.reshape(-1, cache.shape[-1]))
+            cache.view(-1, cache.shape[-1]).index_put_((targets,), new)
         # Queries that share a key head stand in a row, as if they were positions: keys need not be repeated.
         queries = queries.view(rows, weights.key_heads, -1, queries.shape[-1])
         past_keys, past_values = (cache[layer, :rows, :, :positions] for cache in (slots.keys, slots.values))

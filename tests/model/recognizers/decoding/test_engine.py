@@ -54,7 +54,7 @@ def any_limits(draw):
     grid=st.sampled_from(GRIDS),
     limits=any_limits(),
 )
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_rows_write_what_they_write_alone_whatever_their_slots_and_neighbours(asked, seed, grid, limits):
     prompts = make_prompts(model(), [length for length, _ in asked], seed)
     budgets = [budget for _, budget in asked]

@@ -1,0 +1,84 @@
+import pytest
+import torch
+
+from funasr_beam.model.recognizers.decoding.engine import DecodingEngine
+from funasr_beam.model.recognizers.decoding.limits import RECORDED, EngineLimits, Grid
+from funasr_beam.model.recognizers.greedy import decode_greedily
+from tests.qwen3 import END_IDS, make_prompts, tiny_qwen3
+from tests.recorded_graphs import pretend_graphs
+
+FINE = Grid(is_coarse=True, positions=16, steps_per_look=3)
+
+
+def ask(model, count, seed):
+    """Prompts and budgets of many lengths."""
+    return make_prompts(model, [3 + 11 * place % 37 for place in range(count)], seed), [
+        40 - 3 * place % 29 for place in range(count)
+    ]
+
+
+@pytest.mark.parametrize("grid", [FINE, RECORDED])
+def test_recorded_steps_write_what_a_loop_writes_in_all_shapes_and_the_second_time_nothing_is_recorded(
+    monkeypatch, grid
+):
+    made = pretend_graphs(monkeypatch)
+    model = tiny_qwen3()
+    engine = DecodingEngine(model, END_IDS, EngineLimits(max_rows=8), grid)
+    for _ in range(2):
+        recorded = len(made)
+        prompts, budgets = ask(model, 21, 4)
+        with torch.inference_mode():
+            wanted = decode_greedily(model, prompts, budgets, END_IDS)
+        found = engine.decode(prompts, budgets)
+        assert [item.token_ids for item in found] == [item.token_ids for item in wanted]
+        assert [item.finish_reason for item in found] == [item.finish_reason for item in wanted]
+    assert recorded == len(made) > 1
+    assert all(graph.replays for graph in made)
+
+
+def test_records_are_given_back_with_the_memory_that_they_are_about(monkeypatch):
+    made = pretend_graphs(monkeypatch)
+    model = tiny_qwen3()
+    engine = DecodingEngine(model, END_IDS, EngineLimits(max_rows=8), RECORDED)
+    prompts, budgets = ask(model, 5, 1)
+    first = engine.decode(prompts, budgets)
+    engine.release()
+    assert not list(engine._pool._replays)
+    recorded = len(made)
+    assert [item.token_ids for item in engine.decode(prompts, budgets)] == [item.token_ids for item in first]
+    assert len(made) == 2 * recorded
+
+
+def test_on_a_cpu_nothing_is_recorded():
+    model = tiny_qwen3()
+    engine = DecodingEngine(model, END_IDS, grid=RECORDED)
+    engine.decode(*ask(model, 3, 0))
+    (replay,) = engine._pool._replays
+    assert replay.has(1, 1)
+    assert not replay._graphs
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_writes_what_a_cpu_writes_and_replays_its_records():
+    model = tiny_qwen3()
+    prompts, budgets = ask(model, 40, 6)
+    wanted = DecodingEngine(model, END_IDS).decode(prompts, budgets)
+    there = tiny_qwen3().to("cuda")
+    engine = DecodingEngine(there, END_IDS, EngineLimits(max_rows=16))
+    for _ in range(3):
+        found = engine.decode([prompt.cuda() for prompt in prompts], budgets)
+        assert [item.token_ids for item in found] == [item.token_ids for item in wanted]
+    assert any(replay._graphs for replay in engine._pool._replays)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_gives_all_memory_back():
+    there = tiny_qwen3().to("cuda")
+    engine = DecodingEngine(there, END_IDS, EngineLimits(max_rows=16))
+    before = torch.cuda.memory_allocated()
+    prompts, budgets = ask(there, 40, 6)
+    engine.decode(prompts, budgets)
+    engine.release()
+    assert torch.cuda.memory_allocated() <= before + (1 << 20)
