@@ -65,12 +65,12 @@ class Ours:
         """Features, encoder, adaptor and CTC head."""
         model, timer = self.recognizer._model, self.recognizer._timer
         features = self.recognizer._extract_features([Utterance(samples)])
-        outputs = model.get_audio_features(**features, return_dict=True)
+        outputs = model.get_audio_features(features.values, features.mask, return_dict=True)
         encoded = outputs.last_hidden_state[0]
         ctc = None
         if timer is not None:
             ctc = timer.score_frames([encoded])[0].of(range(timer._head.config.vocab_size + 1))
-        return Stages(features["input_features"][0], encoded, outputs.pooler_output, ctc)
+        return Stages(features.values[0], encoded, outputs.pooler_output, ctc)
 
     @torch.inference_mode()
     def embeddings(self, samples: Samples, prompt: Prompt) -> torch.Tensor:

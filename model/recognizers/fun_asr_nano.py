@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from funasr_beam.model.batching import make_batches
@@ -16,6 +15,7 @@ from funasr_beam.model.errors import Cause, RecordingError, RunError
 from funasr_beam.model.prompts import AUDIO_TOKEN, build_prompt
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.decoding.decoder import load_decoder
+from funasr_beam.model.recognizers.features import FeatureExtractor, Features
 from funasr_beam.model.recognizers.greedy import Decoded
 from funasr_beam.model.recognizers.loading import load_model, load_processor
 from funasr_beam.model.recognizers.local_model import LocalRecognizer, check_language, check_samples
@@ -51,7 +51,8 @@ class FunAsrNanoRecognizer(LocalRecognizer):
         folder = self._folder
         self._audio_tokens = settings.audio_tokens or self._info.audio_tokens
         processor = load_processor(folder)
-        self._extractor, self._tokenizer = processor.feature_extractor, processor.tokenizer
+        self._tokenizer = processor.tokenizer
+        self._features = FeatureExtractor(processor.feature_extractor, self._info.sample_scale, self._device)
         self._model = load_model(folder, self._device)
         if self._device.type == "cpu" and self._model.num_parameters() < _SMALL_MODEL_PARAMETERS:
             # For all of the process: beside other busy processes a second thread made the demo model 10 times slower,
@@ -108,12 +109,11 @@ class FunAsrNanoRecognizer(LocalRecognizer):
                 heard = self._hear(utterances, parts)
             return self._hypotheses(utterances, heard)
 
-    def _extract_features(self, utterances: Sequence[Utterance]) -> Any:
-        """`input_features` (utterances, frames, 560) float32 and `input_features_mask`, one frame per 60 ms."""
-        waveforms = [utterance.samples.astype(np.float32) / self._info.sample_scale for utterance in utterances]
-        return self._extractor(waveforms, sampling_rate=SAMPLE_RATE, padding=True, return_tensors="pt")
+    def _extract_features(self, utterances: Sequence[Utterance]) -> Features:
+        with self._settings.clock.measure("features"):
+            return self._features([utterance.samples for utterance in utterances])
 
-    def _hear(self, utterances: Sequence[Utterance], parts: Sequence[tuple[list[int], Any]]) -> _Heard:
+    def _hear(self, utterances: Sequence[Utterance], parts: Sequence[tuple[list[int], Features]]) -> _Heard:
         """Everything that needs the device: encode part by part (places, their features), decode, score the frames."""
         with self._settings.clock.measure(ENCODER):
             embeddings, encoded = self._encode(parts)
@@ -124,7 +124,7 @@ class FunAsrNanoRecognizer(LocalRecognizer):
         with self._settings.clock.measure(ALIGN):
             return _Heard(decoded, self._timer.score_frames(encoded) if self._timer and verbatim else None)
 
-    def _encode(self, parts: Sequence[tuple[list[int], Any]]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    def _encode(self, parts: Sequence[tuple[list[int], Features]]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """What `_encode_audio` gives, in the order of the places."""
         found: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         for places, features in parts:
@@ -132,17 +132,14 @@ class FunAsrNanoRecognizer(LocalRecognizer):
         ordered = [found[place] for place in range(len(found))]
         return [embeddings for embeddings, _ in ordered], [encoded for _, encoded in ordered]
 
-    def _encode_audio(self, features: Any) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    def _encode_audio(self, features: Features) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Per utterance, unpadded: (audio tokens, LLM hidden) for the LLM, (frames, encoder hidden) for the times."""
-        mask = features["input_features_mask"]
-        frames = mask.sum(-1).tolist()
-        outputs = self._model.get_audio_features(
-            features["input_features"].to(self._device), mask.to(self._device), return_dict=True
-        )
-        rows = outputs.pooler_output.to(self._model.lm_head.weight.dtype).split(frames)
-        counts = [count_audio_tokens(count, self._audio_tokens) for count in frames]
+        with self._settings.clock.measure("encoder"):
+            outputs = self._model.get_audio_features(features.values, features.mask, return_dict=True)
+        rows = outputs.pooler_output.to(self._model.lm_head.weight.dtype).split(features.frames)
+        counts = [count_audio_tokens(count, self._audio_tokens) for count in features.frames]
         embeddings = [row[:count] for row, count in zip(rows, counts, strict=True)]
-        return embeddings, [row[:count] for row, count in zip(outputs.last_hidden_state, frames, strict=True)]
+        return embeddings, [row[:count] for row, count in zip(outputs.last_hidden_state, features.frames, strict=True)]
 
     def _embed(self, utterance: Utterance, audio: torch.Tensor) -> torch.Tensor:
         """The utterance's prompt as embeddings, with the audio in its place; (positions, LLM hidden)."""

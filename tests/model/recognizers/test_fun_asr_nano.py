@@ -74,7 +74,7 @@ def test_a_long_list_is_encoded_in_parts_and_gives_the_same_texts(tiny_checkpoin
     recognizer = FunAsrNanoRecognizer.load(resolve(str(tiny_checkpoint)), settings)
     seen = []
     encode = recognizer._encode_audio
-    recognizer._encode_audio = lambda features: seen.append(features["input_features"].shape[:2]) or encode(features)
+    recognizer._encode_audio = lambda features: seen.append(features.values.shape[:2]) or encode(features)
     assert [item.text for item in recognizer.recognize(utterances)] == [item.text for item in alone]
     assert len(seen) > 2
     assert all(rows * frames * 0.06 <= 22.0 for rows, frames in seen)
