@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
 
 import regex  # type: ignore[import-untyped]
 
@@ -17,11 +16,9 @@ from funasr_beam.model.errors import RunError
 from funasr_beam.model.itn_rules import Found, Rewrite
 from funasr_beam.model.itn_rules.chinese import chinese_rewrites, is_numeral
 from funasr_beam.model.itn_rules.english import english_rewrites, is_number_word
+from funasr_beam.model.itn_rules.grammar import Grammar
 from funasr_beam.model.records import Seconds, Word
 from funasr_beam.model.text import WordSpan, is_cjk, word_spans
-
-if TYPE_CHECKING:
-    from wetext import Normalizer
 
 LANGUAGES = ("en", "zh", "ja")
 
@@ -206,24 +203,23 @@ def _find(words: Sequence[str], language: str) -> list[Found]:
         feed += word
         ends.append(len(feed))
     try:
-        if _grammar(language).normalize(feed) == feed:  # 20 times as fast as the mapping, and so for most clauses
-            return []
-        result = _grammar(language).normalize_with_mapping(feed)
-    except (RuntimeError, AssertionError, IndexError, ValueError):  # no path, or a parser that asserts on its input
+        tags = _grammar(language).tag(feed)
+    except (AssertionError, IndexError, ValueError):  # a parser that asserts on its input, half a character
         return []
     return [
-        Found(starts.index(mapping.input_start), ends.index(mapping.input_end) + 1, mapping.token_type, output)
-        for mapping in result.mappings
-        if (output := mapping.output_text.strip()) and mapping.input_start in starts and mapping.input_end in ends
+        Found(starts.index(tag.start), ends.index(tag.end) + 1, tag.kind, output)
+        for tag in tags
+        if tag.output != feed[tag.start : tag.end]
+        and (output := tag.output.strip())
+        and tag.start in starts
+        and tag.end in ends
     ]
 
 
 @cache
-def _grammar(language: str) -> "Normalizer":
-    from wetext import Normalizer
-
+def _grammar(language: str) -> Grammar:
     itn_version()  # a missing package is reported in words
-    return Normalizer(lang=language, operator="itn")
+    return Grammar(language)
 
 
 def _apply(text: str, spans: Sequence[WordSpan], rewrites: Sequence[Rewrite]) -> str:
