@@ -53,7 +53,7 @@ class Grammar:
             text: lower case, without blanks at its ends.
         """
         tagged = self._tagger.best_path(text.encode())
-        if tagged is None or not tagged.output:
+        if tagged is None:
             return []
         parser = self._parser()
         ordered, places = parser.reorder_with_spans(tagged.output.decode())
@@ -97,11 +97,12 @@ def _sources(text: str, path: BestPath, tags: Sequence[Span]) -> list[Span | Non
 
 def _outputs(ordered: str, path: BestPath, tags: Sequence[Span]) -> list[str]:
     """What was written for each tag."""
+    output = path.output
     bounds: list[Span | None] = [None] * (len(tags) + 1)
     for place, owner in enumerate(_owners(path, [*_in_bytes(ordered, tags), _NEVER])):
         if owner is not None:
             bounds[owner] = _grown(bounds[owner], place, place + 1)
-    return [_whole_characters(path.output, own) if own else "" for own in bounds[:-1]]
+    return [_whole_characters(output, own) if own else "" for own in bounds[:-1]]
 
 
 def _owners(path: BestPath, tags: Sequence[Span]) -> Iterator[int | None]:

@@ -7,6 +7,7 @@ when it is first met and kept with its successors, so that text like what was se
 Source: weighted determinization on demand (Mohri, Finite-State Transducers in Language and Speech Processing, 1997).
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
 
 MAX_SETS = 20_000
 """Sets of open readings that are kept; at a few kilobytes each, this bounds the memory of a grammar."""
+
+_DECISIVE = 200_000
+"""Readings further apart than this never change places: a word that is read as a word costs 100,000, all else less.
+
+Without it a reading that waits for its "dot com" would leave the others further behind with every word, and each place
+of a text would have a set of its own.
+"""
 
 _WEIGHT_UNIT = 1e-3
 """The grammars' weights are whole multiples of this: as integers their sums are exact, and ties are ties."""
@@ -41,6 +49,9 @@ class BestPath:
         return b"".join([part for piece in self.pieces for part in piece] + [self.rest])
 
 
+_Arc = tuple[bytes, int, int]  # output, weight, target
+
+
 class _Origin(NamedTuple):
     """One best way to a reading from the set before."""
 
@@ -49,16 +60,17 @@ class _Origin(NamedTuple):
     output_bytes: int  # how many of the written bytes, the last ones, the byte of input became
 
 
-class _Best(NamedTuple):
-    """The best ways to a reading: several where they have the same weight."""
+_Best = tuple[int, list[_Origin]]
+"""The weight of a reading, and the ways to it: several where they have the same weight."""
 
+
+class _Leap(NamedTuple):
+    """An arc with all the arcs without input before it."""
+
+    written: bytes
+    output_bytes: int  # of these, what the arc itself wrote
     weight: int
-    origins: tuple[_Origin, ...]
-
-    def through(self, output: bytes, weight: int, output_bytes: int) -> "_Best":
-        """The ways that go on by an arc."""
-        origins = tuple(_Origin(own.source, own.written + output, output_bytes) for own in self.origins)
-        return _Best(self.weight + weight, origins)
+    target: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +104,8 @@ class Transducer:
         self._silent, self._arcs, self._final = _read(fst)
         self._start = _Readings((int(fst.start),), (0,))
         self._sets: dict[tuple[tuple[int, ...], tuple[int, ...]], _Readings] = {}
+        self._known_silent: dict[int, list[_Arc]] = {}
+        self._known_leaps: dict[tuple[int, int], Sequence[_Leap]] = {}
 
     def best_path(self, text: bytes) -> BestPath | None:
         """The best path of a text; None where the grammar has none."""
@@ -108,59 +122,90 @@ class Transducer:
 
     def _step(self, readings: _Readings, byte: int) -> _Step | None:
         """Where a byte leads; None: nowhere."""
-        found: dict[int, _Best] = {}
-        for state, best in self._open(readings).items():
-            for output, weight, target in self._arcs[state].get(byte, ()):
-                _keep(found, target, best.through(output, weight, len(output)))
+        leaps = [self._leaps(state, byte) for state in readings.states]
+        found = _best(readings.weights, leaps)
         step = self._make_step(found) if found else None
         readings.steps[byte] = step
         return step
 
     def _make_step(self, found: dict[int, _Best]) -> _Step:
         states = tuple(sorted(found))
-        lowest = min(best.weight for best in found.values())
-        weights = tuple(found[state].weight - lowest for state in states)
+        heights = _heights({weight for weight, _ in found.values()})
+        weights = tuple(heights[found[state][0]] for state in states)
         if len(self._sets) >= MAX_SETS:
             self._sets = {}
             self._start = _Readings(self._start.states, self._start.weights)
         target = self._sets.setdefault((states, weights), _Readings(states, weights))
-        return _Step(target, tuple(found[state].origins for state in states))
+        return _Step(target, tuple(tuple(found[state][1]) for state in states))
 
     def _ending(self, readings: _Readings) -> tuple[_Origin, ...]:
         """The best readings that may end here; none if none may."""
-        found: dict[int, _Best] = {}
-        for state, best in self._open(readings).items():
-            if state in self._final:
-                _keep(found, 0, best.through(b"", self._final[state], 0))
-        return found[0].origins if found else ()
+        leaps = [
+            [
+                _Leap(written, 0, weight + self._final[end], 0)
+                for written, weight, end in self._silently(state)
+                if end in self._final
+            ]
+            for state in readings.states
+        ]
+        found = _best(readings.weights, leaps)
+        return tuple(found[0][1]) if found else ()
 
-    def _open(self, readings: _Readings) -> dict[int, _Best]:
-        """All states that can be reached without input, with the best ways there."""
-        found: dict[int, _Best] = {}
-        for place, (state, weight) in enumerate(zip(readings.states, readings.weights, strict=True)):
-            found[state] = _Best(weight, (_Origin(place, b"", 0),))
-        waiting = [state for state in found if state in self._silent]
-        while waiting:
-            state = waiting.pop()
-            for output, weight, target in self._silent[state]:
-                if _keep(found, target, found[state].through(output, weight, 0)) and target in self._silent:
-                    waiting.append(target)
-        return found
+    def _leaps(self, state: int, byte: int) -> Sequence[_Leap]:
+        """What can come of a state by a byte."""
+        if (state, byte) not in self._known_leaps:
+            self._known_leaps[state, byte] = [
+                _Leap(written + output, len(output), before + weight, target)
+                for written, before, place in self._silently(state)
+                for output, weight, target in self._arcs[place].get(byte, ())
+            ]
+        return self._known_leaps[state, byte]
 
-
-def _keep(found: dict[int, _Best], state: int, new: _Best) -> bool:
-    """Keep what is best of the known ways to a state and the new ones; tells whether anything changed."""
-    known = found.get(state)
-    if known is None or new.weight < known.weight:
-        found[state] = new
-        return True
-    others = [origin for origin in new.origins if origin not in known.origins] if new.weight == known.weight else []
-    if others:
-        found[state] = _Best(known.weight, (*known.origins, *others))
-    return bool(others)
+    def _silently(self, state: int) -> list[_Arc]:
+        """The best ways from a state without input, staying there included; several to one state if equally good."""
+        if state not in self._known_silent:
+            self._known_silent[state] = _closure(state, self._silent)
+        return self._known_silent[state]
 
 
-_Arc = tuple[bytes, int, int]  # output, weight, target
+def _best(weights: Sequence[int], leaps: Sequence[Sequence[_Leap]]) -> dict[int, _Best]:
+    """The best ways by target from readings with these weights and leaps."""
+    found: dict[int, _Best] = {}
+    for source, (weight, own) in enumerate(zip(weights, leaps, strict=True)):
+        for leap in own:
+            total = weight + leap.weight
+            known = found.get(leap.target)
+            if known is None or total < known[0]:
+                found[leap.target] = (total, [_Origin(source, leap.written, leap.output_bytes)])
+            elif total == known[0]:
+                known[1].append(_Origin(source, leap.written, leap.output_bytes))
+    return found
+
+
+def _closure(state: int, silent: dict[int, list[_Arc]]) -> list[_Arc]:
+    """See `Transducer._silently`."""
+    found: dict[int, tuple[int, set[bytes]]] = {state: (0, {b""})}
+    waiting = [state]
+    while waiting:
+        place = waiting.pop()
+        weight, outputs = found[place]
+        for output, more, target in silent.get(place, ()):
+            new = {written + output for written in outputs}
+            lowest, known = found.get(target, (weight + more + 1, set[bytes]()))
+            if weight + more < lowest:
+                found[target] = (weight + more, new)
+                waiting.append(target)
+            elif weight + more == lowest and not new <= known:
+                found[target] = (lowest, known | new)
+                waiting.append(target)
+    return [(written, weight, place) for place, (weight, outputs) in found.items() for written in sorted(outputs)]
+
+
+def _heights(weights: set[int]) -> dict[int, int]:
+    """What becomes of weights: above the lowest, and without the part of a gap that decides nothing."""
+    ordered = sorted(weights)
+    gaps = (min(upper - lower, _DECISIVE) for lower, upper in itertools.pairwise(ordered))
+    return dict(zip(ordered, itertools.accumulate(gaps, initial=0), strict=True))
 
 
 def _read(fst: "StdVectorFst") -> tuple[dict[int, list[_Arc]], list[dict[int, list[_Arc]]], dict[int, int]]:
