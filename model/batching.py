@@ -5,11 +5,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from funasr_beam.model.errors import Cause, RecordingError
 from funasr_beam.model.recognizers.base import Recognizer, Utterance
 from funasr_beam.model.records import Failure, Hypothesis, Seconds
 
 Result = TypeVar("Result")
+FloatArray = NDArray[np.float64]
+
+BATCH_COST_S = 8.0
+"""What beginning another batch costs, in padded seconds: some thousand launches, which a GPU waits for."""
 
 _MODEL_FAILURES = (RecordingError, RuntimeError, MemoryError, FloatingPointError)
 """What a batch may raise because of one of its utterances or because of its size.
@@ -31,25 +38,45 @@ class BatchLimits:
 def make_batches(durations_s: Sequence[Seconds], max_padded_s: Seconds, max_items: int) -> list[list[int]]:
     """Places of utterances, in batches of similar length, the longest first.
 
-    Sorted by length (equal ones by place) and cut before (number x longest) exceeds `max_padded_s`; an utterance that
-    is longer than that on its own is a batch of its own. The longest come first, so that what does not fit into memory
-    shows at once. The same durations always give the same batches.
+    Sorted by length (equal ones by place) and cut where it costs least: a batch costs (number x longest) padded seconds
+    and `BATCH_COST_S`, and has neither more padded seconds nor more utterances than it may; an utterance that is longer
+    than that on its own is a batch of its own. The longest come first, so that what does not fit into memory shows at
+    once. The same durations always give the same batches.
 
     Raises:
         ValueError: a limit is not positive.
     """
     if max_padded_s <= 0 or max_items < 1:
         raise ValueError(f"max_padded_s = {max_padded_s}, max_items = {max_items}: both must be positive")
-    batches: list[list[int]] = []
-    room = 0
-    for place in sorted(range(len(durations_s)), key=lambda place: (-durations_s[place], place)):
-        if room == 0:
-            batches.append([])
-            longest_s = durations_s[place]
-            room = min(max_items, max(1, int(max_padded_s / longest_s))) if longest_s > 0 else max_items
-        batches[-1].append(place)
-        room -= 1
+    order = sorted(range(len(durations_s)), key=lambda place: (-durations_s[place], place))
+    ends = _cheapest_ends(np.array([durations_s[place] for place in order]), max_padded_s, max_items)
+    batches, start = [], 0
+    while start < len(order):
+        batches.append(order[start : ends[start]])
+        start = ends[start]
     return batches
+
+
+def _cheapest_ends(sorted_s: FloatArray, max_padded_s: Seconds, max_items: int) -> list[int]:
+    """Where a batch that begins at each place ends if it and all after it cost least: dynamic programming from behind.
+
+    Args:
+        sorted_s: (utterances,) seconds, the longest first.
+        max_padded_s: of one batch.
+        max_items: of one batch.
+    """
+    count = len(sorted_s)
+    rest = np.zeros(count + 1)  # what all from here on cost
+    ends = [count] * count
+    sizes = np.arange(1, count + 1)
+    for start in range(count - 1, -1, -1):
+        longest_s = sorted_s[start]
+        fits = max_items if longest_s <= 0 else min(max_items, max(1, int(max_padded_s / longest_s)))
+        costs = sizes[: min(fits, count - start)] * longest_s + rest[start + 1 : start + 1 + fits]
+        size = int(costs.argmin())
+        rest[start] = costs[size] + BATCH_COST_S
+        ends[start] = start + 1 + size
+    return ends
 
 
 def padding_waste(durations_s: Sequence[Seconds], batches: Sequence[Sequence[int]]) -> float:

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from funasr_beam.model.batching import BatchLimits, failure_of, make_batches, padding_waste, recognize_all
+from funasr_beam.model.batching import BATCH_COST_S, BatchLimits, failure_of, make_batches, padding_waste, recognize_all
 from funasr_beam.model.errors import Cause, RecordingError
 from funasr_beam.model.recognizers.base import Utterance
 from funasr_beam.model.records import Failure, Hypothesis
@@ -80,9 +80,32 @@ def test_waste_is_never_negative(durations_s, max_padded_s, max_items):
     assert padding_waste(durations_s, make_batches(durations_s, max_padded_s, max_items)) >= -1e-9
 
 
-def test_an_hour_of_segments_wastes_little():
-    durations_s = np.random.default_rng(0).lognormal(np.log(7), 0.7, 400).clip(0.5, 30).tolist()
-    assert padding_waste(durations_s, make_batches(durations_s, 240, 64)) < 0.12
+@given(st.lists(st.floats(0.025, 60), max_size=7), st.floats(1, 100), st.integers(1, 5))
+def test_no_other_way_to_cut_the_sorted_list_costs_less(durations_s, max_padded_s, max_items):
+    def cost(batches):
+        return sum(len(batch) * max(durations_s[place] for place in batch) + BATCH_COST_S for batch in batches)
+
+    def is_allowed(batch):
+        padded_s = len(batch) * durations_s[batch[0]]
+        return len(batch) == 1 or (len(batch) <= max_items and padded_s <= max_padded_s * (1 - 1e-9))
+
+    order = sorted(range(len(durations_s)), key=lambda place: -durations_s[place])
+    cuts = itertools.chain.from_iterable(
+        itertools.combinations(range(1, len(order)), count) for count in range(len(order))
+    )
+    others = ([order[a:b] for a, b in itertools.pairwise([0, *cut, len(order)])] for cut in cuts)
+    cheapest = min(cost(batches) for batches in others if all(map(is_allowed, batches))) if order else 0
+    assert cost(make_batches(durations_s, max_padded_s, max_items)) <= cheapest + 1e-6
+
+
+@pytest.mark.parametrize("limits", [(240, 16), (240, 64), (960, 256), (1e9, 4_096)])
+@pytest.mark.parametrize("minutes", [30, 60])
+@pytest.mark.parametrize("profile", [[(2, 15)], [(20, 30)], [(2, 15), (20, 30)]])
+def test_a_unit_of_calls_or_podcasts_or_both_wastes_at_most_a_tenth(profile, minutes, limits):
+    random = np.random.default_rng(0)
+    durations_s = [float(random.uniform(*profile[n % len(profile)])) for n in range(1_000)]
+    durations_s = durations_s[: int(np.searchsorted(np.cumsum(durations_s), 60 * minutes))]
+    assert padding_waste(durations_s, make_batches(durations_s, *limits)) < 0.1
 
 
 @pytest.mark.parametrize("limits", [(0, 1), (-1, 1), (1, 0)])
