@@ -83,8 +83,7 @@ class DecodingEngine:
         while not seats.is_empty:
             self._fill(layout.slots, seats, prompts)
             self._close_up(layout.slots, seats)
-            self._write(layout, seats)
-            decoded.update(_collect(layout.slots, seats))
+            decoded.update(self._write(layout, seats))
         return [decoded[place] for place in range(len(rows))]
 
     def _fill(self, slots: Slots, seats: Seats, prompts: Sequence[torch.Tensor]) -> None:
@@ -110,17 +109,19 @@ class DecodingEngine:
             if moves:
                 slots.move(moves, reach)
 
-    def _write(self, layout: Layout, seats: Seats) -> None:
-        """Some steps without a look at what they give."""
+    def _write(self, layout: Layout, seats: Seats) -> dict[int, Decoded]:
+        """Some steps; what has ended by the last of them, by its place in the list of prompts."""
         rows = min(self._grid.rows(seats.used), layout.slots.count)
-        for _ in range(self._grid.steps_per_look):
+        for left in reversed(range(self._grid.steps_per_look)):
             positions = min(self._grid.up(seats.reach), layout.slots.positions)
             if not layout.step.has(rows, positions):
                 _record(layout, rows, positions)
-            with self._clock.measure(DECODE):
-                layout.step(rows, positions)
             for row in seats.taken.values():
                 row.advance()
+            with self._clock.measure(DECODE):  # the look too: there the host waits for the steps
+                layout.step(rows, positions)
+                ended = {} if left else _collect(layout.slots, seats)
+        return ended
 
 
 def _record(layout: Layout, rows: int, positions: int) -> None:
