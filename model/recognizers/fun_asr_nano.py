@@ -110,8 +110,8 @@ class FunAsrNanoRecognizer(LocalRecognizer):
             return self._hypotheses(utterances, heard)
 
     def _extract_features(self, utterances: Sequence[Utterance]) -> Features:
-        with self._settings.clock.measure("features"):
-            return self._features([utterance.samples for utterance in utterances])
+        """What the encoder takes, of several utterances, on the device."""
+        return self._features([utterance.samples for utterance in utterances])
 
     def _hear(self, utterances: Sequence[Utterance], parts: Sequence[tuple[list[int], Features]]) -> _Heard:
         """Everything that needs the device: encode part by part (places, their features), decode, score the frames."""
@@ -134,8 +134,7 @@ class FunAsrNanoRecognizer(LocalRecognizer):
 
     def _encode_audio(self, features: Features) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Per utterance, unpadded: (audio tokens, LLM hidden) for the LLM, (frames, encoder hidden) for the times."""
-        with self._settings.clock.measure("encoder"):
-            outputs = self._model.get_audio_features(features.values, features.mask, return_dict=True)
+        outputs = self._model.get_audio_features(features.values, features.mask, return_dict=True)
         rows = outputs.pooler_output.to(self._model.lm_head.weight.dtype).split(features.frames)
         counts = [count_audio_tokens(count, self._audio_tokens) for count in features.frames]
         embeddings = [row[:count] for row, count in zip(rows, counts, strict=True)]
