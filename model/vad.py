@@ -67,6 +67,11 @@ class SpeechDetector:
             (weights[f"encoder.{layer}.reparam_conv.weight"], weights[f"encoder.{layer}.reparam_conv.bias"], stride)
             for layer, stride in enumerate(_STRIDES)
         ]
+        # The last two see one frame each, so that some of their taps fall on padding only: what is left is a product.
+        self._last_products = [
+            (weight[:, :, taps].flatten(1).T.contiguous(), bias)
+            for (weight, bias, _), taps in zip(self._convolutions[2:], (slice(1, 3), slice(1, 2)), strict=True)
+        ]
         self._lstm = _lstm(weights)
         self._output_weight = weights["decoder.decoder.2.weight"].flatten()
         self._output_bias = weights["decoder.decoder.2.bias"]
@@ -96,15 +101,16 @@ class SpeechDetector:
         probabilities = np.zeros(len(rms), np.float32)
         state: tuple[torch.Tensor, torch.Tensor] | None = None
         with torch.inference_mode():
+            workspace = _Workspace(min(block_frames, len(rms)))
             for first, last in _blocks(heard, block_frames):
-                features = self._encode(torch.from_numpy(_frames(samples, first, last) * np.float32(gain)))
-                hidden, state = self._lstm(features.unsqueeze(1), state)
+                workspace.fill(samples, first, last, gain)
+                hidden, state = self._lstm(self._encode(workspace.block(last - first)).unsqueeze(1), state)
                 logits = torch.relu(hidden[:, 0]) @ self._output_weight + self._output_bias
                 probabilities[first:last] = torch.sigmoid(logits).numpy()
         return _hold_where_unheard(probabilities, heard)
 
-    def _encode(self, frames: "torch.Tensor") -> "torch.Tensor":
-        """Turn (n, 576) samples into (n, 128) features.
+    def _encode(self, block: "_Workspace") -> "torch.Tensor":
+        """Turn n frames into (n, 128) features.
 
         The wheel's STFT is a convolution with a windowed Fourier basis; the FFT gives the same (probabilities within
         5e-5) and takes the whole from 1,680x to 2,170x realtime.
@@ -112,13 +118,55 @@ class SpeechDetector:
         import torch
         from torch.nn import functional
 
-        padded = functional.pad(frames.unsqueeze(1), (0, _CONTEXT_SAMPLES), mode="reflect")[:, 0]
-        spectrum = torch.fft.rfft(padded.unfold(1, _FFT_SAMPLES, _HOP_SAMPLES) * self._window)
-        x = torch.linalg.vector_norm(torch.view_as_real(spectrum), dim=-1).transpose(1, 2)
-        for weight, bias, stride in self._convolutions:
-            x = torch.relu(functional.conv1d(x, weight, bias, stride=stride, padding=1))
-        features: torch.Tensor = x.squeeze(-1)
-        return features
+        torch.mul(block.padded.unfold(1, _FFT_SAMPLES, _HOP_SAMPLES), self._window, out=block.windowed)
+        torch.fft.rfft(block.windowed, out=block.spectrum)
+        x = block.magnitudes().transpose(1, 2)
+        for weight, bias, stride in self._convolutions[:2]:
+            x = functional.conv1d(x, weight, bias, stride=stride, padding=1).relu_()
+        for product, bias in self._last_products:
+            x = torch.addmm(bias, x.flatten(1), product).relu_()
+        return x
+
+
+class _Workspace:
+    """The large arrays of a block of frames, used again for each: fresh memory cost a fifth of the VAD's time."""
+
+    def __init__(self, frames: int) -> None:
+        import torch
+
+        windows, bins = FRAME_SAMPLES // _HOP_SAMPLES, _FFT_SAMPLES // 2 + 1
+        self.padded = torch.empty(frames, 2 * _CONTEXT_SAMPLES + FRAME_SAMPLES)
+        self.windowed = torch.empty(frames, windows, _FFT_SAMPLES)
+        self.spectrum = torch.empty(frames, windows, bins, dtype=torch.complex64)
+        self._squares = torch.empty(frames, windows, bins, 2)
+        self._magnitudes = torch.empty(frames, windows, bins)
+
+    def block(self, frames: int) -> "_Workspace":
+        """The first so many frames."""
+        if frames == len(self.padded):
+            return self
+        part: _Workspace = object.__new__(_Workspace)
+        part.__dict__ = {name: own[:frames] for name, own in self.__dict__.items()}
+        return part
+
+    def fill(self, samples: Samples, first: int, last: int, gain: float) -> None:
+        """Put in some frames of a channel, each with its context before it and its own end mirrored behind it."""
+        frames, padded = _frames(samples, first, last), self.padded[: last - first].numpy()
+        end = _CONTEXT_SAMPLES + FRAME_SAMPLES
+        np.multiply(frames, np.float32(gain), out=padded[:, :end])
+        padded[:, end:] = padded[:, end - 2 : end - 2 - _CONTEXT_SAMPLES : -1]
+
+    def magnitudes(self) -> "torch.Tensor":
+        """(frames, windows, bins) of the spectrum; numpy's way takes a quarter of the time of torch's."""
+        import torch
+
+        parts, squares, sums = (
+            array.numpy() for array in (torch.view_as_real(self.spectrum), self._squares, self._magnitudes)
+        )
+        np.square(parts, out=squares)
+        np.add(squares[..., 0], squares[..., 1], out=sums)
+        np.sqrt(sums, out=sums)
+        return self._magnitudes
 
 
 def frame_energies(samples: Samples) -> npt.NDArray[np.float64]:
