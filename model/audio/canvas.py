@@ -1,6 +1,7 @@
 """The native samples of one cell, put where their time stamps say."""
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import av.error
 import numpy as np
@@ -20,6 +21,9 @@ SAMPLE_KINDS: dict[str, tuple[type[np.generic], float]] = {
     "dbl": (np.float64, 32_768.0),
 }
 """ffmpeg's sample formats: their type, and what brings them to the range of int16."""
+
+FRAME_KINDS = {name + suffix: (*kind, bool(suffix)) for name, kind in SAMPLE_KINDS.items() for suffix in ("", "p")}
+"""The same with their planar variants, and whether it is one."""
 
 UNSAFE_PLANES = 8
 """From so many planes on PyAV 18.1 reads memory that is none of the frame's, and crashes: interleave them first."""
@@ -86,12 +90,12 @@ class Canvas:
         except (av.error.FFmpegError, ValueError, KeyError):
             self.flaws += 1  # of a shape that nothing can be made of: spoiled bytes
             return
-        length = samples.shape[1]
+        length = samples.rows[0].size
         begin = self._place(frame, shift_s, fallback_s, length)
         self._cursor = begin + length
         first, last = max(begin, self.start), min(begin + length, self.end)
         if first < last:
-            self.samples[:, first - self.start : last - self.start] = samples[:, first - begin : last - begin]
+            samples.write(self.samples[:, first - self.start : last - self.start], first - begin)
             self._cover(first, last)
 
     def _place(self, frame: AudioFrame, shift_s: float, fallback_s: float, length: int) -> int:
@@ -102,21 +106,24 @@ class Canvas:
         if self._cursor is None or self._cursor < self.start:
             # Still warming up: nothing is heard yet, and a decoder without a past may have cut its first frame.
             return stamped
+        if stamped == self._cursor:
+            return stamped
         if abs(stamped - self._cursor) <= max(self._clock.slack, min(length / 2, MAX_SLACK_S * rate)):
             return self._cursor
         self.flaws += stamped < self._cursor
         return stamped
 
-    def _fit(self, frame: AudioFrame) -> npt.NDArray[np.float32]:
-        """(channels, frames) float32 in the range of int16, at the rate and channels of the recording."""
-        samples = _planar(frame)
-        if samples.shape[0] != self._shape.num_channels:
-            samples = _same_channels(samples, self._shape.num_channels)
+    def _fit(self, frame: AudioFrame) -> "_Rows":
+        """The channels of a frame, as many as the recording's and at its rate."""
+        rows = _rows(frame)
+        if len(rows.rows) == self._shape.num_channels and frame.sample_rate == self._shape.sample_rate:
+            return rows
+        samples = _same_channels(rows.whole(), self._shape.num_channels)
         if frame.sample_rate != self._shape.sample_rate:
             if not MIN_RATE_HZ <= frame.sample_rate <= MAX_RATE_HZ:
                 raise ValueError(f"a frame at {frame.sample_rate} Hz")
             samples = soxr.resample(samples.T, frame.sample_rate, self._shape.sample_rate).T
-        return samples
+        return _Rows(tuple(samples), 1.0)
 
     def _cover(self, first: int, last: int) -> None:
         if self.covered and self.covered[-1][0] <= first <= self.covered[-1][1]:
@@ -131,20 +138,37 @@ class Canvas:
             np.nan_to_num(self.samples, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def _planar(frame: AudioFrame) -> npt.NDArray[np.float32]:
-    """The samples of a frame, read from its planes with one copy; `to_ndarray` takes three."""
+class _Rows(NamedTuple):
+    """The channels of a frame where they lie; valid as long as the frame is."""
+
+    rows: tuple[npt.NDArray[Any], ...]  # (frames,) of any type, one for each channel
+    scale: float  # to the range of int16
+
+    def write(self, target: npt.NDArray[np.float32], first: int) -> None:
+        """Fill (channels, n) with the samples from `first` on, the one time that they are copied."""
+        count = target.shape[1]
+        for place, row in enumerate(self.rows):
+            np.multiply(row[first : first + count], np.float32(self.scale), out=target[place])
+        if self.rows[0].dtype == np.uint8:
+            target -= np.float32(32_768)
+
+    def whole(self) -> npt.NDArray[np.float32]:
+        """(channels, frames) float32 in the range of int16."""
+        samples = np.empty((len(self.rows), self.rows[0].size), np.float32)
+        self.write(samples, 0)
+        return samples
+
+
+def _rows(frame: AudioFrame) -> _Rows:
+    """The samples of a frame in its own planes; `to_ndarray` copies them three times."""
     channels, count = frame.layout.nb_channels, frame.samples
-    if frame.format.is_planar and channels >= UNSAFE_PLANES:
+    if channels >= UNSAFE_PLANES and frame.format.is_planar:
         frame = AudioResampler(frame.format.packed, frame.layout).resample(frame)[0]
-    kind, scale = SAMPLE_KINDS[frame.format.name.removesuffix("p")]
-    samples = np.empty((channels, count), np.float32)
-    if frame.format.is_planar:
-        for row, plane in zip(samples, frame.planes, strict=True):
-            np.multiply(np.frombuffer(memoryview(plane), kind, count), np.float32(scale), out=row)
-    else:
-        packed = np.frombuffer(memoryview(frame.planes[0]), kind, count * channels).reshape(count, channels)
-        np.multiply(packed.T, np.float32(scale), out=samples)
-    return samples - np.float32(32_768) if kind is np.uint8 else samples
+    kind, scale, is_planar = FRAME_KINDS[frame.format.name]
+    if is_planar:
+        return _Rows(tuple(np.frombuffer(memoryview(plane), kind, count) for plane in frame.planes), scale)
+    packed = np.frombuffer(memoryview(frame.planes[0]), kind, count * channels).reshape(count, channels)
+    return _Rows(tuple(packed.T), scale)
 
 
 def _same_channels(samples: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float32]:

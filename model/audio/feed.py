@@ -2,8 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 import av.error
 
@@ -16,8 +16,7 @@ MAX_BACK_S = 0.5
 """Time stamps that go back further than this were started anew."""
 
 
-@dataclass(frozen=True)
-class PlacedPacket:
+class PlacedPacket(NamedTuple):
     """A packet, where it begins (seconds of the recording) and how its clock was shifted."""
 
     packet: AudioPacket

@@ -71,4 +71,5 @@ class CellGrid:
         else:
             skip = self.to_output(self.margin)
             wanted = soxr.resample(native.T, self.rate, SAMPLE_RATE, quality="HQ").T[:, skip : skip + self.cell]
-        return np.clip(np.rint(wanted), -32768, 32767).astype(np.int16)
+        whole = np.rint(wanted)
+        return np.clip(whole, -32768, 32767, out=whole).astype(np.int16)

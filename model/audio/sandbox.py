@@ -270,6 +270,12 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 def _environment() -> dict[str, str]:
-    """That of this process, with its import path, and one thread for each library: a file is decoded on one core."""
+    """That of this process, with its import path, and one thread for each library: a file is decoded on one core.
+
+    Memory that was freed stays with the child, since each 30 s of audio take the same again: giving it back to the
+    system and asking anew took a twelfth of the decoding time.
+    """
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {**os.environ, **threads, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    memory = {"MALLOC_TRIM_THRESHOLD_": str(2**26), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    return {**memory, **os.environ, **threads, "PYTHONPATH": path}
