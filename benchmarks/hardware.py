@@ -1,22 +1,31 @@
 """What a result was measured on."""
 
+import contextlib
 import os
 import platform
-from importlib.metadata import version
+import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = ("torch", "transformers", "apache-beam", "av", "pyarrow")
 
 
-def describe_machine() -> dict[str, object]:
-    """Processor, cores, memory, and the versions that matter."""
+def describe_machine(*more: str) -> dict[str, object]:
+    """Processor, cores, memory, the GPU that torch uses, and the versions of what is installed of PACKAGES and more."""
+    gpu = gpu_name()
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
-    }
+        "packages": _versions([*PACKAGES, *more]),
+    } | ({"gpu": gpu} if gpu else {})
+
+
+def gpu_name() -> str | None:
+    """The GPU's name where torch is loaded and can use one."""
+    torch = sys.modules.get("torch")
+    return torch.cuda.get_device_name() if torch is not None and torch.cuda.is_available() else None
 
 
 def peak_mb() -> int:
@@ -24,6 +33,14 @@ def peak_mb() -> int:
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
     return round(int(line.split()[1]) / 1024)
+
+
+def _versions(names: list[str]) -> dict[str, str]:
+    found = {}
+    for name in names:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _processor() -> str:

@@ -7,11 +7,13 @@ import uuid
 from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.known_models import models_home
-from funasr_beam.model.storage import Folder
+
+if TYPE_CHECKING:
+    from funasr_beam.model.storage import Folder
 
 SCHEMES = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory")
 """Of the storages that hold folders of models; addresses of the web are none of these."""
@@ -36,6 +38,8 @@ def fetch_folder(uri: str) -> Path:
         RunError: the store does not answer, or refuses, or there is no such folder.
         UsageError: nothing is known of storages of this kind.
     """
+    from funasr_beam.model.storage import Folder  # recognising from a folder on a disk needs no fsspec
+
     try:
         store = Folder(uri.rstrip("/"))
         names = [name for name in store.names("") if any(fnmatch(name, pattern) for pattern in _WANTED)]
@@ -60,7 +64,7 @@ def _fingerprint(uri: str, details: Mapping[str, Mapping[str, Any]]) -> str:
     return hashlib.sha256("\n".join([uri, *lines]).encode()).hexdigest()[:16]
 
 
-def _copy(store: Folder, details: Mapping[str, Mapping[str, Any]], target: Path) -> None:
+def _copy(store: "Folder", details: Mapping[str, Mapping[str, Any]], target: Path) -> None:
     size = sum(int(info["size"]) for info in details.values())
     _log.info("Copying %s to this machine (%.2f GB)", store.show(), size / 1e9)
     draft = target.parent / f".{target.name}-{uuid.uuid4().hex[:8]}.tmp"

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.machinery
+import importlib.util
 import io
 import logging
 import sys
@@ -12,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pytest
 import torch
 import yaml
 from transformers import AutoTokenizer
@@ -46,7 +46,8 @@ class Stages:
 class Upstream:
     """Upstream's model, fed and asked as its own `inference` does it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device: str = "cpu", llm_dtype: str = "fp32") -> None:
+        self._run_on = {"device": device, "llm_dtype": llm_dtype}
         with quiet():
             nano, frontend, ctc_tokenizer = _import_funasr()
             told = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
@@ -60,6 +61,7 @@ class Upstream:
         self.has_ctc = not missing
         if not self.has_ctc:
             self.model.ctc_decoder = None  # as upstream does where the file has no head
+        self.model.to(device)
         self.tokenizer = AutoTokenizer.from_pretrained(folder / "Qwen3-0.6B")
         # The same question twice is prepared once: at full size the encoder takes most of the time.
         self._prepare, self._prepared = self.model.inference_prepare, {}
@@ -81,7 +83,7 @@ class Upstream:
     def embeddings(self, samples: Samples, prompt: Prompt) -> torch.Tensor:
         """Everything that the LLM is given: (positions, LLM)."""
         found, *_ = self.model.inference_prepare(
-            [self._chat(samples, prompt)], key=["a"], tokenizer=self.tokenizer, frontend=self.frontend, device="cpu"
+            [self._chat(samples, prompt)], key=["a"], tokenizer=self.tokenizer, frontend=self.frontend, **self._run_on
         )
         return found[0]
 
@@ -94,7 +96,7 @@ class Upstream:
             key=[str(number) for number in range(len(asked))],
             tokenizer=self.tokenizer,
             frontend=self.frontend,
-            device="cpu",
+            **self._run_on,
             max_length=max_tokens,
             llm_kwargs={"do_sample": False},
         )
@@ -103,8 +105,12 @@ class Upstream:
 
     def hear(self, audio_tokens: str) -> None:
         """Give the LLM the audio tokens "low" or "all"."""
-        self._prepared.clear()
+        self.forget()
         self.model.use_low_frame_rate = audio_tokens == "low"
+
+    def forget(self) -> None:
+        """Prepare anew what was asked before."""
+        self._prepared.clear()
 
     def _prepare_once(self, data, *arguments, **options):
         chat = data[0][1]
@@ -170,7 +176,10 @@ def _import_funasr() -> Sequence[type]:
 
     It is installed without its dependencies. It imports librosa only to resample, which no test needs.
     """
-    pytest.importorskip("funasr", reason="pip install --no-deps funasr; pip install 'funasr-beam[parity]'")
+    if importlib.util.find_spec("funasr") is None:
+        import pytest
+
+        pytest.skip("pip install --no-deps funasr; pip install 'funasr-beam[parity]'")
     if importlib.util.find_spec("librosa") is None:
         stand_in = types.ModuleType("librosa")
         stand_in.__spec__ = importlib.machinery.ModuleSpec("librosa", None)

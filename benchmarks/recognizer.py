@@ -1,0 +1,165 @@
+"""The recogniser beside upstream's and transformers' own with the same random weights: speed, and where time goes.
+
+    python -m benchmarks.recognizer [--size full] [--device auto] [--profiles mixed] [--hours 0.1] [--store]
+
+Segments as long as those of calls and podcasts, texts of 4.5 tokens per second of audio. Each way is a process of its
+own, so that one model is in memory at a time; what it found stays in --work, so that a stopped run goes on where it
+was. Speed is audio seconds per second of wall clock, and on a CPU per CPU second too, which other work on the machine
+disturbs less. On a GPU the ledger of stages is taken in a further pass, in which the host waits for the device at the
+border of each stage. Needs torch, torchaudio, transformers and pyarrow, no network, and runs in a bare checkout.
+`--store` keeps the result in benchmarks/results/recognizer_DEVICE.json.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from benchmarks.hardware import describe_machine, gpu_name, peak_mb
+from benchmarks.profiles import PROFILES, TOKENS_PER_S, durations, utterances
+from benchmarks.random_checkpoints import SIZES, make_checkpoint
+from benchmarks.recognizer_sides import SIDES, TIMED, Ours, Side, load_side, missing
+from benchmarks.recognizer_table import Part, Pass, join, read_part, show
+from funasr_beam.model.batching import BatchLimits
+from funasr_beam.model.recognizers.base import Utterance
+from funasr_beam.model.stage_clock import DECODE
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    """Measure what is not measured yet, print the tables."""
+    arguments = parse()
+    with tempfile.TemporaryDirectory() as scratch:
+        arguments.work = arguments.work or Path(scratch)
+        arguments.work.mkdir(parents=True, exist_ok=True)
+        if arguments.side:
+            measure_side(arguments)
+            return
+        for side in arguments.sides:
+            if not all(part_path(arguments, side, profile).exists() for profile in arguments.profiles):
+                again = [*sys.argv[1:], "--side", side, "--work", str(arguments.work)]
+                subprocess.run([sys.executable, "-m", "benchmarks.recognizer", *again], check=True)
+        report(arguments)
+
+
+def parse() -> argparse.Namespace:
+    """What was asked, with device and batch settled."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=SIZES, default="full")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--profiles", nargs="+", choices=PROFILES, default=["mixed"])
+    parser.add_argument("--hours", type=float, default=0.1, help="of audio for each profile")
+    parser.add_argument("--peers-get", type=int, default=1, metavar="N", help="the others hear one segment in N")
+    parser.add_argument("--batch", type=int, default=0, help="segments at once; 0: 64 on a GPU, 16 on a CPU")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch, on the CPU")
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=[side for side in SIDES if side != TIMED])
+    parser.add_argument("--work", type=Path, help="where checkpoints and parts are kept; none: thrown away")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder for --store")
+    parser.add_argument("--side", choices=SIDES, help="measure this one alone, into --work")
+    parser.add_argument("--store", action="store_true", help="keep the result")
+    arguments = parser.parse_args()
+    if arguments.device == "auto":
+        arguments.device = "cuda" if torch.cuda.is_available() else "cpu"
+    arguments.batch = arguments.batch or (64 if arguments.device == "cuda" else 16)
+    return arguments
+
+
+def measure_side(arguments: argparse.Namespace) -> None:
+    """Load one way, and let it recognise every profile."""
+    torch.set_num_threads(arguments.threads)
+    why = missing(arguments.side)
+    if why is not None:
+        for profile in arguments.profiles:
+            write_part(arguments, Part(arguments.side, profile, missing=why))
+        return
+    checkpoint = make_checkpoint(arguments.work, arguments.size)
+    side = load_side(arguments.side, checkpoint, arguments.device, BatchLimits(max_items=arguments.batch))
+    for profile in arguments.profiles:
+        part = measure(side, profile, arguments)
+        write_part(arguments, part)
+        print(f"{part.side}, {profile}: {part.speed():.2f}x", file=sys.stderr, flush=True)
+
+
+def measure(side: Side, profile: str, arguments: argparse.Namespace) -> Part:
+    """One way on one profile: some passes for speed, and on a GPU one more for the ledger."""
+    lengths = durations(profile, arguments.hours)
+    places = range(0, len(lengths), 1 if isinstance(side, Ours) else arguments.peers_get)
+    heard = utterances(lengths, itn=arguments.side != TIMED)
+    asked = [heard[place] for place in places]
+    on_gpu = arguments.device == "cuda"
+    side.texts(asked if on_gpu else asked[:1])  # a GPU's shapes are recorded now, kernels chosen
+    taken = [take_pass(side, asked) for _ in range(arguments.repeats)]
+    ledger = taken[-1][0]
+    if on_gpu and isinstance(side, Ours):
+        with side.waiting_for_the_device():
+            ledger = take_pass(side, asked)[0]
+    texts = dict(zip(places, taken[-1][1], strict=True))
+    audio_s = sum(lengths[place] for place in places)
+    passes = tuple(one for one, _ in taken)
+    return Part(arguments.side, profile, None, audio_s, texts, passes, ledger, memory_mb(on_gpu))
+
+
+def take_pass(side: Side, asked: Sequence[Utterance]) -> tuple[Pass, list[str]]:
+    """All segments once."""
+    side.clock.reset()
+    wall, cpu = time.perf_counter(), time.process_time()
+    texts = side.texts(asked)
+    wall_s, cpu_s = time.perf_counter() - wall, time.process_time() - cpu
+    found = side.clock.read()
+    steps = found[DECODE].count if DECODE in found else 0
+    return Pass(wall_s, cpu_s, {name: stage.seconds for name, stage in found.items()}, steps), texts
+
+
+def memory_mb(on_gpu: bool) -> int:
+    """The most that this process has held: of the GPU's memory, or of the machine's."""
+    return torch.cuda.max_memory_allocated() // 10**6 if on_gpu else peak_mb()
+
+
+def report(arguments: argparse.Namespace) -> None:
+    """Print the tables from the parts, and keep them if asked."""
+    profiles = {}
+    for profile in arguments.profiles:
+        parts = [read_part(part_path(arguments, side, profile)) for side in arguments.sides]
+        profiles[profile] = join(durations(profile, arguments.hours), parts, arguments.batch)
+        print(show(profile, profiles[profile]), flush=True)
+    if not arguments.store:
+        return
+    device = gpu_name() if arguments.device == "cuda" else None
+    kept = {name: getattr(arguments, name) for name in ("size", "device", "hours", "peers_get", "batch", "repeats")}
+    content = {
+        "machine": describe_machine("torchaudio", "funasr"),
+        "settings": kept | {"tokens_per_s": TOKENS_PER_S, "threads": arguments.threads},
+        "profiles": profiles,
+    }
+    name = re.sub(r"[^a-z0-9]+", "_", (device or "cpu").lower())
+    path = arguments.output / f"recognizer_{name}.json"
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def part_path(arguments: argparse.Namespace, side: str, profile: str) -> Path:
+    """Where one way's results on one profile are kept."""
+    keys = ("size", "device", "hours", "peers_get", "batch", "threads")
+    asked = [*(getattr(arguments, key) for key in keys), profile, side]
+    return Path(arguments.work) / f"part {' '.join(map(str, asked))}.json"
+
+
+def write_part(arguments: argparse.Namespace, part: Part) -> None:
+    """Keep a part whole."""
+    path = part_path(arguments, part.side, part.profile)
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps(asdict(part)), encoding="utf-8")
+    draft.rename(path)
+
+
+if __name__ == "__main__":
+    main()

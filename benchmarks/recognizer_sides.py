@@ -1,0 +1,147 @@
+"""Ways to recognise a list of segments with the same weights: ours, upstream's, transformers' plain `generate`."""
+
+import contextlib
+import importlib.util
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+import torch
+
+from benchmarks.profiles import TOKENS_PER_S, text_tokens
+from benchmarks.random_checkpoints import RandomCheckpoint
+from funasr_beam.model.batching import BatchLimits, make_batches, recognize_all
+from funasr_beam.model.checkpoint import AudioTokens, resolve
+from funasr_beam.model.prompts import build_prompt
+from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
+from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
+from funasr_beam.model.recognizers.loading import load_model, load_processor
+from funasr_beam.model.records import SAMPLE_RATE, Failure, as_waveform
+from funasr_beam.model.stage_clock import StageClock
+
+OURS, OURS_ALL, TIMED = "ours", "ours, all audio tokens", "ours, word times"
+UPSTREAM, UPSTREAM_SINGLE, GENERATE = "funasr, batches", "funasr, one by one", "transformers generate"
+EQUALS = {UPSTREAM: OURS, UPSTREAM_SINGLE: OURS, GENERATE: OURS_ALL}
+"""Whose text each must have: the port gives the LLM all audio tokens, upstream the first eighth of them."""
+SIDES = (OURS, UPSTREAM, UPSTREAM_SINGLE, OURS_ALL, GENERATE, TIMED)
+
+
+class Side(Protocol):
+    """One way, loaded and ready."""
+
+    clock: StageClock  # knows nothing of ways that are not ours
+
+    def texts(self, utterances: Sequence[Utterance]) -> list[str]:
+        """What is heard, in order."""
+
+
+def missing(side: str) -> str | None:
+    """Why a way cannot be taken here; None: it can."""
+    if side in (UPSTREAM, UPSTREAM_SINGLE):
+        absent = [name for name in ("funasr", "tiktoken") if importlib.util.find_spec(name) is None]
+        return f"{', '.join(absent)} not installed" if absent else None
+    return None
+
+
+def load_side(name: str, checkpoint: RandomCheckpoint, device: str, limits: BatchLimits) -> Side:
+    """A way by its name."""
+    if name == GENERATE:
+        return Generate(checkpoint.converted, device, limits)
+    if name in (UPSTREAM, UPSTREAM_SINGLE):
+        together = limits if name == UPSTREAM else BatchLimits(limits.max_padded_s, 1)
+        return FromUpstream(checkpoint.original, device, together)
+    return Ours(checkpoint.converted, device, limits, "all" if name == OURS_ALL else "low")
+
+
+class Ours:
+    """This project's recogniser, called as the pipeline calls it."""
+
+    def __init__(self, folder: Path, device: str, limits: BatchLimits, audio_tokens: AudioTokens) -> None:
+        self._limits = limits
+        self._waits = False
+        self._device = device
+        self.clock = StageClock(self._synchronize)
+        wanted: Literal["cpu", "cuda"] = "cuda" if device == "cuda" else "cpu"
+        settings = RecognizerSettings(wanted, audio_tokens, base_tokens=0, tokens_per_s=TOKENS_PER_S, clock=self.clock)
+        self._recognizer = FunAsrNanoRecognizer.load(resolve(str(folder)), settings)
+
+    def texts(self, utterances: Sequence[Utterance]) -> list[str]:
+        """What is heard, in order; a failure ends the benchmark."""
+        heard = recognize_all(self._recognizer, utterances, self._limits)
+        for item in heard:
+            if isinstance(item, Failure):
+                raise SystemExit(f"recognition failed: {item.cause}: {item.message}")
+        return [item.text for item in heard if not isinstance(item, Failure)]
+
+    @contextlib.contextmanager
+    def waiting_for_the_device(self) -> Iterator[None]:
+        """Stages are charged what the device took, which costs speed; otherwise what the host waited for."""
+        self._waits = True
+        try:
+            yield
+        finally:
+            self._waits = False
+
+    def _synchronize(self) -> None:
+        if self._waits and self._device == "cuda":
+            torch.cuda.synchronize()
+
+
+class FromUpstream:
+    """The package `funasr` with its own batch mode."""
+
+    def __init__(self, folder: Path, device: str, limits: BatchLimits) -> None:
+        from tests.upstream import Prompt, Upstream
+
+        self.clock = StageClock()
+        self._limits, self._prompt = limits, Prompt
+        self._upstream = Upstream(folder, device, "bf16" if device == "cuda" else "fp32")
+
+    def texts(self, utterances: Sequence[Utterance]) -> list[str]:
+        """What is heard, in order; a batch writes as many tokens as its longest segment has."""
+        self._upstream.forget()
+        found: dict[int, str] = {}
+        for places in _batches(utterances, self._limits):
+            asked = [(utterances[p].samples, self._prompt(utterances[p].options, utterances[p].itn)) for p in places]
+            longest_s = max(utterances[place].duration_s for place in places)
+            found.update(zip(places, self._upstream.texts(asked, text_tokens(longest_s)), strict=True))
+        return [found[place] for place in range(len(utterances))]
+
+
+class Generate:
+    """transformers' own classes, as their documentation shows them."""
+
+    def __init__(self, folder: Path, device: str, limits: BatchLimits) -> None:
+        from transformers.utils import logging
+
+        logging.set_verbosity_error()  # it would warn of texts that never end
+        self.clock = StageClock()
+        self._limits, self._device = limits, torch.device(device)
+        self._processor = load_processor(folder)
+        self._model = load_model(folder, self._device)
+
+    def texts(self, utterances: Sequence[Utterance]) -> list[str]:
+        """What is heard, in order; a batch writes as many tokens as its longest segment has."""
+        found: dict[int, str] = {}
+        for places in _batches(utterances, self._limits):
+            found.update(zip(places, self._generate([utterances[place] for place in places]), strict=True))
+        return [found[place] for place in range(len(utterances))]
+
+    @torch.inference_mode()
+    def _generate(self, batch: Sequence[Utterance]) -> list[str]:
+        inputs = self._processor(
+            text=[build_prompt(item.options, itn=item.itn) for item in batch],
+            audio=[as_waveform(item.samples) * 32_768 for item in batch],  # as upstream's features want them
+            sampling_rate=SAMPLE_RATE,
+            padding=True,
+            return_tensors="pt",
+        ).to(self._device)
+        longest_s = max(item.duration_s for item in batch)
+        written = self._model.generate(**inputs, do_sample=False, max_new_tokens=text_tokens(longest_s))
+        new = written[:, inputs["input_ids"].shape[1] :]
+        texts = self._processor.tokenizer.batch_decode(new, skip_special_tokens=True)
+        return [" ".join(text.replace("/sil", " ").split()) for text in texts]
+
+
+def _batches(utterances: Sequence[Utterance], limits: BatchLimits) -> list[list[int]]:
+    return make_batches([item.duration_s for item in utterances], limits.max_padded_s, limits.max_items)

@@ -1,0 +1,92 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.recognizer import main
+from benchmarks.recognizer_sides import GENERATE, OURS, OURS_ALL, TIMED, UPSTREAM
+from benchmarks.recognizer_table import Part, Pass, join, show
+
+ROOT = Path(__file__).parent.parent.parent
+ABSENT = """
+import importlib.machinery, sys
+
+find = importlib.machinery.PathFinder.find_spec
+absent = {absent}
+importlib.machinery.PathFinder.find_spec = staticmethod(
+    lambda name, *more: None if name.partition(".")[0] in absent else find(name, *more)
+)
+sys.meta_path = [finder for finder in sys.meta_path if "editable" not in repr(finder)]
+sys.path = ["{root}", *(place for place in sys.path if "__editable__" not in place)]
+{then}
+"""
+ELSEWHERE = (
+    *("apache_beam", "av", "soxr", "wetext", "s3fs", "duckdb", "pydub", "py3langid", "silero_vad", "pydantic"),
+    *("pypinyin", "pytest", "funasr", "hypothesis", "jiwer", "polars"),
+)
+"""What the project needs, but a machine with torch, transformers and pyarrow may not have."""
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_the_recogniser_runs_to_its_end_with_equal_texts(tmp_path, monkeypatch):
+    options = ["--size", "tiny", "--device", "cpu", "--threads", "1", "--hours", "0.01", "--batch", "4", "--store"]
+    sides = ["--sides", OURS, UPSTREAM, OURS_ALL, GENERATE]
+    where = ["--work", str(tmp_path / "work"), "--output", str(tmp_path)]
+    command = ["", *options, "--profiles", "calls", *sides, *where]
+    for side in sides[1:]:
+        monkeypatch.setattr(sys, "argv", [*command, "--side", side])  # each in a process of its own, if asked together
+        main()
+    monkeypatch.setattr(sys, "argv", command)
+    main()
+
+    found = json.loads((tmp_path / "recognizer_cpu.json").read_text())["profiles"]["calls"]
+    for side in (UPSTREAM, GENERATE):
+        assert found["ways"][side]["equal_texts"] == found["ways"][side]["compared_texts"] == found["segments"]
+    ledger = found["ledger"]
+    assert sum(ledger["stages"].values()) == pytest.approx(ledger["wall_s"])
+    assert abs(ledger["stages"]["rest"]) < 0.25 * ledger["wall_s"]
+    assert ledger["steps"] > 0
+
+
+@pytest.mark.slow
+def test_on_a_bare_checkout_without_the_projects_other_dependencies_it_runs(tmp_path):
+    then = f"""
+sys.argv = ["", "--size", "tiny", "--device", "cpu", "--hours", "0.003", "--profiles", "calls", "--sides", "{TIMED}"]
+sys.argv += ["--work", "{tmp_path}", "--side", "{TIMED}"]
+import benchmarks.recognizer
+benchmarks.recognizer.main()
+assert sys.modules["funasr_beam"].__path__ == ["{ROOT}"]
+"""
+    code = ABSENT.format(absent=repr(ELSEWHERE), root=ROOT, then=then)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+    assert list(tmp_path.glob("part*.json"))
+
+
+def test_a_way_that_cannot_be_taken_says_so_and_the_others_are_compared():
+    ours = Part(OURS, "calls", None, 100.0, {0: "a b", 1: "c"}, (Pass(1.0, 2.0), Pass(2.0, 2.0), Pass(4.0, 2.0)))
+    theirs = Part(GENERATE, "calls", None, 50.0, {0: "a b c"}, (Pass(4.0, 4.0),))
+    all_tokens = Part(OURS_ALL, "calls", None, 100.0, {0: "a b", 1: "c"}, (Pass(1.0, 2.0),))
+    absent = Part(UPSTREAM, "calls", "funasr not installed")
+    found = join([50.0, 50.0], [ours, theirs, all_tokens, absent], 16)
+    table = show("calls", found)
+    assert "| funasr, batches | funasr not installed" in table
+    assert "4.00x, by CPU 4.00x | 1 of 1" in table
+    assert "50.00 (25.00 to 100.00)" in table
+
+
+def test_a_text_that_differs_is_not_counted_as_equal():
+    ours = Part(OURS_ALL, "calls", None, 100.0, {0: "a b", 1: "c"}, (Pass(1.0, 2.0),))
+    theirs = Part(GENERATE, "calls", None, 100.0, {0: "a c", 1: "c d"}, (Pass(4.0, 4.0),))
+    found = join([50.0, 50.0], [ours, theirs], 16)["ways"][GENERATE]
+    assert (found["equal_texts"], found["compared_texts"]) == (1, 2)
+
+
+def test_the_ledger_adds_up_to_the_wall_clock():
+    ledger = Pass(10.0, 12.0, {"features": 1.0, "encoder": 3.0, "decode": 4.0}, steps=100)
+    ours = Part(OURS, "calls", None, 100.0, {0: "a"}, (Pass(10.0, 2.0),), ledger)
+    found = join([100.0], [ours], 16)["ledger"]
+    assert sum(found["stages"].values()) == found["wall_s"] == 10.0
+    assert found["stages"]["rest"] == 2.0
+    assert found["ms_per_step"] == 40.0
