@@ -76,6 +76,7 @@ class Defective:
     from_s: float
     longest_segment_s: float = 30.0
     on_gpu: bool = False
+    batch_limits = LIMITS
 
     def describe(self) -> CheckpointInfo:
         """As the checkpoint does."""
@@ -97,6 +98,7 @@ class Replay:
     known: dict[int, Hypothesis | Failure]
     longest_segment_s: float = 30.0
     on_gpu: bool = False
+    batch_limits = LIMITS
 
     def describe(self) -> CheckpointInfo:
         """Never asked."""

@@ -21,6 +21,7 @@ from typing import Any
 from funasr_beam.model import transcripts
 from funasr_beam.model.audio.sandbox import Decoder
 from funasr_beam.model.audio.source import MediaSource
+from funasr_beam.model.batching import BatchLimits
 from funasr_beam.model.checkpoint import CheckpointInfo
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.front_end import FrontEnd
@@ -155,6 +156,7 @@ class NullRecognizer:
 
     longest_segment_s = 30.0
     on_gpu = True
+    batch_limits = BatchLimits(max_items=64)
 
     def __init__(self, model: str, settings: RecognizerSettings) -> None:
         import torch

@@ -17,6 +17,8 @@ FloatArray = NDArray[np.float64]
 
 BATCH_COST_S = 8.0
 """What beginning another batch costs, in padded seconds: some thousand launches, which a GPU waits for."""
+FEW_BATCHES_S = 1e6
+"""The same where a batch is divided again by whoever takes it: as few as the limits allow."""
 
 _MODEL_FAILURES = (RecordingError, RuntimeError, MemoryError, FloatingPointError)
 """What a batch may raise because of one of its utterances or because of its size.
@@ -33,13 +35,17 @@ class BatchLimits:
 
     max_padded_s: Seconds = 240.0  # number of utterances times the longest of them
     max_items: int = 64
+    batch_cost_s: Seconds = BATCH_COST_S  # what beginning another batch costs, in padded seconds
+    part_padded_s: Seconds | None = None  # of what is computed together, where a batch is divided again by its taker
 
 
-def make_batches(durations_s: Sequence[Seconds], max_padded_s: Seconds, max_items: int) -> list[list[int]]:
+def make_batches(
+    durations_s: Sequence[Seconds], max_padded_s: Seconds, max_items: int, batch_cost_s: Seconds = BATCH_COST_S
+) -> list[list[int]]:
     """Places of utterances, in batches of similar length, the longest first.
 
     Sorted by length (equal ones by place) and cut where it costs least: a batch costs (number x longest) padded seconds
-    and `BATCH_COST_S`, and has neither more padded seconds nor more utterances than it may; an utterance that is longer
+    and `batch_cost_s`, and has neither more padded seconds nor more utterances than it may; an utterance that is longer
     than that on its own is a batch of its own. The longest come first, so that what does not fit into memory shows at
     once. The same durations always give the same batches.
 
@@ -49,7 +55,8 @@ def make_batches(durations_s: Sequence[Seconds], max_padded_s: Seconds, max_item
     if max_padded_s <= 0 or max_items < 1:
         raise ValueError(f"max_padded_s = {max_padded_s}, max_items = {max_items}: both must be positive")
     order = sorted(range(len(durations_s)), key=lambda place: (-durations_s[place], place))
-    ends = _cheapest_ends(np.array([durations_s[place] for place in order]), max_padded_s, max_items)
+    sorted_s = np.array([durations_s[place] for place in order])
+    ends = _cheapest_ends(sorted_s, max_padded_s, max_items, batch_cost_s)
     batches, start = [], 0
     while start < len(order):
         batches.append(order[start : ends[start]])
@@ -57,13 +64,14 @@ def make_batches(durations_s: Sequence[Seconds], max_padded_s: Seconds, max_item
     return batches
 
 
-def _cheapest_ends(sorted_s: FloatArray, max_padded_s: Seconds, max_items: int) -> list[int]:
+def _cheapest_ends(sorted_s: FloatArray, max_padded_s: Seconds, max_items: int, batch_cost_s: Seconds) -> list[int]:
     """Where a batch that begins at each place ends if it and all after it cost least: dynamic programming from behind.
 
     Args:
         sorted_s: (utterances,) seconds, the longest first.
         max_padded_s: of one batch.
         max_items: of one batch.
+        batch_cost_s: of each batch beside its padded seconds.
     """
     count = len(sorted_s)
     rest = np.zeros(count + 1)  # what all from here on cost
@@ -74,9 +82,19 @@ def _cheapest_ends(sorted_s: FloatArray, max_padded_s: Seconds, max_items: int) 
         fits = max_items if longest_s <= 0 else min(max_items, max(1, int(max_padded_s / longest_s)))
         costs = sizes[: min(fits, count - start)] * longest_s + rest[start + 1 : start + 1 + fits]
         size = int(costs.argmin())
-        rest[start] = costs[size] + BATCH_COST_S
+        rest[start] = costs[size] + batch_cost_s
         ends[start] = start + 1 + size
     return ends
+
+
+def padded_seconds(durations_s: Sequence[Seconds], limits: BatchLimits) -> Seconds:
+    """Audio and padding that are computed for utterances which are given in batches of these limits."""
+    total_s = 0.0
+    for batch in make_batches(durations_s, limits.max_padded_s, limits.max_items, limits.batch_cost_s):
+        own_s = [durations_s[place] for place in batch]
+        parts = make_batches(own_s, limits.part_padded_s, len(own_s)) if limits.part_padded_s else [range(len(own_s))]
+        total_s += sum(own_s) * (1 + padding_waste(own_s, parts))
+    return total_s
 
 
 def padding_waste(durations_s: Sequence[Seconds], batches: Sequence[Sequence[int]]) -> float:
@@ -112,7 +130,7 @@ def run_in_batches(
         Exception: whatever `work` raises that is no known failure of a model, and the loss of its device.
     """
     results: dict[int, Result | Failure] = {}
-    for batch in make_batches(durations_s, limits.max_padded_s, limits.max_items):
+    for batch in make_batches(durations_s, limits.max_padded_s, limits.max_items, limits.batch_cost_s):
         _run_halving(work, batch, results)
     return [results[place] for place in range(len(durations_s))]
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from funasr_beam.model.aligners.base import AlignTask
 from funasr_beam.model.aligners.choice import AlignmentSettings, WordAligner
-from funasr_beam.model.batching import BatchLimits, make_batches, padding_waste
+from funasr_beam.model.batching import padded_seconds
 from funasr_beam.model.checkpoint import AudioTokens
 from funasr_beam.model.confidence import segment_confidence, weigh_words
 from funasr_beam.model.front_end import SpanAudio, UnitAudio
@@ -36,8 +36,8 @@ class TranscriberConfig:
     audio_tokens: AudioTokens | None = None  # None: as the checkpoint says
     itn: Itn = "rules"
     repair: bool = True  # what a guard objects to is recognised again
-    max_padded_s: Seconds = 240.0
-    max_items: int = 0  # 0: what suits the device
+    max_padded_s: Seconds = 0.0  # 0: what suits the device and its memory; likewise
+    max_items: int = 0
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
     remote: RemoteSettings = field(default_factory=RemoteSettings)
 
@@ -49,7 +49,12 @@ def load_transcriber(config: TranscriberConfig) -> "UnitTranscriber":
     Raises:
         funasr_beam.model.errors.RunError: the checkpoint cannot be loaded, or the device is not there.
     """
-    settings = RecognizerSettings(device=config.device, audio_tokens=config.audio_tokens, remote=config.remote)
+    settings = RecognizerSettings(
+        device=config.device,
+        audio_tokens=config.audio_tokens,
+        encoder_padded_s=config.max_padded_s,
+        remote=config.remote,
+    )
     return UnitTranscriber(load_recognizer(config.model, settings), config)
 
 
@@ -63,9 +68,12 @@ class UnitTranscriber:
 
     def __init__(self, recognizer: Recognizer, config: TranscriberConfig) -> None:
         self._recognizer = recognizer
-        # On a CPU a larger batch only costs memory: of 8, 16, 32 and 64 segments, 16 were recognised fastest.
-        max_items = config.max_items or (64 if recognizer.on_gpu else 16)
-        self._limits = BatchLimits(config.max_padded_s, max_items)
+        suits = recognizer.batch_limits
+        self._limits = replace(
+            suits,
+            max_padded_s=config.max_padded_s or suits.max_padded_s,
+            max_items=config.max_items or suits.max_items,
+        )
         self._rounds = ROUNDS if config.repair else 0
         self._itn = config.itn
         self._normalizer = InverseTextNormalizer(latin_default(recognizer.describe().languages))
@@ -125,9 +133,7 @@ class UnitTranscriber:
         return settled
 
     def _padded_s(self, listened: Sequence[Listened]) -> Seconds:
-        durations = [item.utterance.duration_s for item in listened]
-        batches = make_batches(durations, self._limits.max_padded_s, self._limits.max_items)
-        return sum(durations) * (1 + padding_waste(durations, batches))
+        return padded_seconds([item.utterance.duration_s for item in listened], self._limits)
 
     def _finish_span(self, audio: SpanAudio, recognized: Sequence[Recognized]) -> SpanResult:
         began = time.perf_counter()

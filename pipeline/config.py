@@ -100,8 +100,10 @@ class SegmentationSection(Section):
 class BatchingConfig(Section):
     """How segments share a pass through the recogniser; never changes the text."""
 
-    max_padded_s: float = Field(240.0, gt=0, description="Seconds of one batch, padding counted.")
-    max_items: int = Field(0, ge=0, description="Segments of one batch; 0: 64 on a GPU, 16 on a CPU.")
+    max_padded_s: float = Field(
+        0.0, ge=0, description="Seconds of one batch, padding counted; 0: what suits the device and its memory."
+    )
+    max_items: int = Field(0, ge=0, description="Segments of one batch; 0: what suits the device and its memory.")
 
 
 class RecognitionConfig(Section):
@@ -256,7 +258,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _batch_holds_a_segment(self) -> "Config":
-        if self.batching.max_padded_s < self.segmentation.max_s:
+        if 0 < self.batching.max_padded_s < self.segmentation.max_s:
             raise ValueError(
                 f"batching.max_padded_s = {self.batching.max_padded_s:g}: "
                 f"is under segmentation.max_s = {self.segmentation.max_s:g}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from funasr_beam.model.batching import FEW_BATCHES_S, BatchLimits
 from funasr_beam.model.checkpoint import CheckpointInfo
 from funasr_beam.model.errors import Cause, RecordingError
 from funasr_beam.model.recognizers.base import Utterance
@@ -43,6 +44,7 @@ class Reader:
     calls: list[list[Utterance]] = field(default_factory=list)
     longest_segment_s: float = 30.0
     on_gpu: bool = False
+    batch_limits = BatchLimits(batch_cost_s=FEW_BATCHES_S)
 
     def describe(self) -> CheckpointInfo:
         raise NotImplementedError

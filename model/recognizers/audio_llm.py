@@ -16,6 +16,8 @@ from funasr_beam.model.recognizers.local_model import LocalRecognizer, check_lan
 from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token, as_waveform
 from funasr_beam.model.stage_clock import ENCODER, FEATURES
 
+_ENCODER_PADDED_S = 240.0
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -70,7 +72,7 @@ class AudioLlmRecognizer(LocalRecognizer):
         for utterance in utterances:
             check_utterance(utterance, self._info)
         durations_s = [utterance.duration_s for utterance in utterances]
-        batches = make_batches(durations_s, self._settings.encoder_padded_s, len(utterances))
+        batches = make_batches(durations_s, self._settings.encoder_padded_s or _ENCODER_PADDED_S, len(utterances))
         with torch.inference_mode():
             with self._settings.clock.measure(FEATURES):
                 inputs = [self._prepare(utterance) for utterance in utterances]

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from funasr_beam.model.checkpoint import AudioTokens, CheckpointInfo
 from funasr_beam.model.records import SAMPLE_RATE, Failure, Hypothesis, RecognitionOptions, Samples, Seconds
 from funasr_beam.model.stage_clock import StageClock
+
+if TYPE_CHECKING:
+    from funasr_beam.model.batching import BatchLimits
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +43,7 @@ class RecognizerSettings:
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     audio_tokens: AudioTokens | None = None  # None: as the checkpoint says; Fun-ASR-Nano only
-    encoder_padded_s: Seconds = 240.0  # audio with its padding that is encoded at once, however much is asked for
+    encoder_padded_s: Seconds = 0.0  # audio with its padding that is encoded at once; 0: what suits device and memory
     base_tokens: int = 32  # a hypothesis may have this many tokens
     remote: RemoteSettings = field(default_factory=RemoteSettings)
     tokens_per_s: float = 20.0  # and this many per second: far above speech, well below an endless loop
@@ -57,6 +60,10 @@ class Recognizer(Protocol):
     @property
     def on_gpu(self) -> bool:
         """Whether it computes on a GPU, so that its time is charged as such."""
+
+    @property
+    def batch_limits(self) -> "BatchLimits":
+        """How much it is best given at once."""
 
     def describe(self) -> CheckpointInfo:
         """Which model this is."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from funasr_beam.model.batching import make_batches
+from funasr_beam.model.batching import FEW_BATCHES_S, BatchLimits, make_batches
 from funasr_beam.model.checkpoint import AudioTokens, CheckpointRef
 from funasr_beam.model.errors import Cause, RecordingError, RunError
 from funasr_beam.model.prompts import AUDIO_TOKEN, build_prompt
@@ -19,6 +19,7 @@ from funasr_beam.model.recognizers.features import FeatureExtractor, Features
 from funasr_beam.model.recognizers.greedy import Decoded
 from funasr_beam.model.recognizers.loading import load_model, load_processor
 from funasr_beam.model.recognizers.local_model import LocalRecognizer, check_language, check_samples
+from funasr_beam.model.recognizers.memory import plan_for
 from funasr_beam.model.recognizers.word_times import FrameScores, WordTimer
 from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token, Word
 from funasr_beam.model.stage_clock import ALIGN, ENCODER, FEATURES
@@ -29,6 +30,9 @@ MAX_PROMPT_TOKENS = 4_096
 """Text tokens before and after the audio; each segment pays for them again."""
 
 _LONGEST_S = MAX_FRAMES * 960 / SAMPLE_RATE  # a frame is 960 samples
+GPU_CALL = (14_400.0, 4_096)
+"""Padded seconds and utterances that are asked for at once: whole units."""
+CPU_CALL = (960.0, 64)
 _SMALL_MODEL_PARAMETERS = 50_000_000
 _CONTROL_TOKEN = re.compile(r"<\|[^|<>]*\|>")
 _END_TOKENS = ("<|im_end|>", "<|endoftext|>")
@@ -60,7 +64,9 @@ class FunAsrNanoRecognizer(LocalRecognizer):
             torch.set_num_threads(1)
         self._timer = WordTimer.load(folder, self._tokenizer, self._device)
         self._end_ids = frozenset(_token_id(self._tokenizer, token, folder) for token in _END_TOKENS)
-        self._decode = load_decoder(self._model, self._end_ids, clock=settings.clock)
+        memory = plan_for(self._model, self._device)
+        self._encoder_padded_s = settings.encoder_padded_s or memory.encoder_padded_s
+        self._decode = load_decoder(self._model, self._end_ids, memory.engine, settings.clock)
         self._audio_id = _token_id(self._tokenizer, AUDIO_TOKEN, folder)
         self._token_text = functools.lru_cache(maxsize=None)(lambda token_id: self._tokenizer.decode([token_id]))
         self._prompt_ids = functools.lru_cache(maxsize=1_024)(self._encode_prompt)
@@ -76,6 +82,11 @@ class FunAsrNanoRecognizer(LocalRecognizer):
             RunError: the checkpoint cannot be loaded, or the device is not there.
         """
         return cls(ref, settings or RecognizerSettings())
+
+    @property
+    def batch_limits(self) -> BatchLimits:
+        """Long lists: they are encoded in parts of similar length, and whoever is done makes room for the next."""
+        return BatchLimits(*(GPU_CALL if self.on_gpu else CPU_CALL), FEW_BATCHES_S, self._encoder_padded_s)
 
     @property
     def has_word_times(self) -> bool:
@@ -100,12 +111,12 @@ class FunAsrNanoRecognizer(LocalRecognizer):
             check_samples(utterance.samples, _LONGEST_S, f"the encoder takes at most {_LONGEST_S:.1f} s")
             check_language(utterance, self._info)
         durations_s = [utterance.duration_s for utterance in utterances]
-        batches = make_batches(durations_s, self._settings.encoder_padded_s, len(utterances))
+        batches = make_batches(durations_s, self._encoder_padded_s, len(utterances))
         with torch.inference_mode():
             # Features before and times after the lock: meanwhile the device works for another thread.
             with self._settings.clock.measure(FEATURES):
                 parts = [(places, self._extract_features([utterances[p] for p in places])) for places in batches]
-            with self._lock:
+            with self._lock, self._decode.giving_memory_back():
                 heard = self._hear(utterances, parts)
             return self._hypotheses(utterances, heard)
 
@@ -115,22 +126,21 @@ class FunAsrNanoRecognizer(LocalRecognizer):
 
     def _hear(self, utterances: Sequence[Utterance], parts: Sequence[tuple[list[int], Features]]) -> _Heard:
         """Everything that needs the device: encode part by part (places, their features), decode, score the frames."""
-        with self._settings.clock.measure(ENCODER):
-            embeddings, encoded = self._encode(parts)
-            prompts = [self._embed(utterance, rows) for utterance, rows in zip(utterances, embeddings, strict=True)]
-        budgets = [self._budget(utterance) for utterance in utterances]
-        decoded = self._decode(prompts, budgets)
+        clock = self._settings.clock
         verbatim = self._timer is not None and not all(utterance.itn for utterance in utterances)
-        with self._settings.clock.measure(ALIGN):
-            return _Heard(decoded, self._timer.score_frames(encoded) if self._timer and verbatim else None)
-
-    def _encode(self, parts: Sequence[tuple[list[int], Features]]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """What `_encode_audio` gives, in the order of the places."""
-        found: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        prompts: dict[int, torch.Tensor] = {}
+        scores: dict[int, FrameScores] = {}
         for places, features in parts:
-            found.update(zip(places, zip(*self._encode_audio(features), strict=True), strict=True))
-        ordered = [found[place] for place in range(len(found))]
-        return [embeddings for embeddings, _ in ordered], [encoded for _, encoded in ordered]
+            with clock.measure(ENCODER):
+                embeddings, encoded = self._encode_audio(features)
+                for place, audio in zip(places, embeddings, strict=True):
+                    prompts[place] = self._embed(utterances[place], audio)
+            if self._timer and verbatim:
+                with clock.measure(ALIGN):  # by parts as well: together they would be padded to the longest of all
+                    scores.update(zip(places, self._timer.score_frames(encoded), strict=True))
+        everyone = range(len(utterances))
+        decoded = self._decode([prompts[place] for place in everyone], [self._budget(item) for item in utterances])
+        return _Heard(decoded, [scores[place] for place in everyone] if scores else None)
 
     def _encode_audio(self, features: Features) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Per utterance, unpadded: (audio tokens, LLM hidden) for the LLM, (frames, encoder hidden) for the times."""

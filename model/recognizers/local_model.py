@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from funasr_beam.model.batching import BatchLimits
 from funasr_beam.model.checkpoint import CheckpointInfo, CheckpointRef, describe, local_folder
 from funasr_beam.model.errors import Cause, RecordingError, RunError
 from funasr_beam.model.languages import language_code
@@ -40,6 +41,11 @@ class LocalRecognizer:
     def on_gpu(self) -> bool:
         """Whether the model computes on a GPU, so that its time is charged as such."""
         return self._device.type == "cuda"
+
+    @property
+    def batch_limits(self) -> BatchLimits:
+        """How much it is best given at once: less than a device can take costs launches, more costs memory."""
+        return BatchLimits(max_items=64 if self.on_gpu else 16)
 
     def describe(self) -> CheckpointInfo:
         """Which model this is."""

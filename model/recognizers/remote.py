@@ -6,6 +6,7 @@ import wave
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from funasr_beam.model.batching import BatchLimits
 from funasr_beam.model.checkpoint import CheckpointInfo, describe_endpoint
 from funasr_beam.model.endpoint import Endpoint
 from funasr_beam.model.errors import RecordingError
@@ -42,6 +43,11 @@ class RemoteRecognizer:
     def on_gpu(self) -> bool:
         """Never: what computes is elsewhere."""
         return False
+
+    @property
+    def batch_limits(self) -> BatchLimits:
+        """Enough that all who ask have something to ask for."""
+        return BatchLimits(max_items=16)
 
     def describe(self) -> CheckpointInfo:
         """Which model this is."""

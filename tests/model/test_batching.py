@@ -20,6 +20,7 @@ class DefectiveRecognizer:
 
     longest_segment_s = 30.0
     on_gpu = False
+    batch_limits = LIMITS
 
     def __init__(self, errors=None, most=1000):
         self.errors, self.most, self.sizes = errors or {}, most, []

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from funasr_beam.model.batching import BatchLimits
+from funasr_beam.model.batching import FEW_BATCHES_S, BatchLimits
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.families import load_recognizer
 from funasr_beam.model.records import Failure, RecognitionOptions
@@ -24,7 +24,7 @@ from tests.recognizer_doubles import (
     without_times,
 )
 
-LIMITS = BatchLimits()
+LIMITS = BatchLimits(batch_cost_s=FEW_BATCHES_S)
 HINTS = RecognitionOptions("en", ("Fun-ASR", "berlin"), "a call to the bank")
 
 

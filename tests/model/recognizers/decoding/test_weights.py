@@ -38,4 +38,4 @@ def test_only_a_plain_qwen3_is_taken_and_any_other_model_is_decoded_all_the_same
     prompts = make_prompts(sliding, [12, 20], 0)
     with torch.inference_mode():
         assert len(load_decoder(sliding, END_IDS)(prompts, [4, 4])) == 2
-    assert load_decoder(tiny_qwen3(), END_IDS).__func__ is DecodingEngine.decode
+    assert load_decoder(tiny_qwen3(), END_IDS).decode.__func__ is DecodingEngine.decode
