@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 DEMO_OUTPUT ?= demo-output
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint docs clean parity conversion system-packages flink-parts flink-up flink-down airflow-check azurite
+.PHONY: help demo test test-fast lint docs clean bench bench-gpu bench-gpu-end parity conversion system-packages flink-parts flink-up flink-down airflow-check azurite
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed  ## transcribe samples/ with the tiny checkpoint that ships with the project
 	@$(BIN)/python examples/demo.py $(DEMO_OUTPUT)
@@ -33,6 +33,15 @@ parity: $(VENV)/.installed-test  ## compare with upstream's own implementation a
 
 conversion: $(VENV)/.installed-test  ## convert and load full-size files (9 GB of disk)
 	@$(BIN)/python -m benchmarks.conversion --work build/conversion $(BENCHMARK_OPTIONS)
+
+bench: $(VENV)/.installed-test  ## measure speed on this machine's CPU: host path, decoding, recogniser, end to end (an hour)
+	@$(BIN)/python -m benchmarks.suite host $(BENCHMARK_OPTIONS)
+
+bench-gpu:  ## measure the recogniser on a GPU, in 10 minutes; PYTHON needs torch, torchaudio, transformers, pyarrow
+	@$(PYTHON) -m benchmarks.suite gpu $(BENCHMARK_OPTIONS)
+
+bench-gpu-end: $(VENV)/.installed  ## measure the way from files to tables on a GPU
+	@$(BIN)/python -m benchmarks.suite gpu-end $(BENCHMARK_OPTIONS)
 
 flink-parts: $(VENV)/.installed  ## fetch Flink and Beam's job server for it (once, about 400 MB)
 	@{ command -v java && command -v mvn; } > /dev/null || infra/install_debian_packages openjdk-17-jre-headless maven

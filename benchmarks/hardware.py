@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,6 +27,12 @@ def gpu_name() -> str | None:
     """The GPU's name where torch is loaded and can use one."""
     torch = sys.modules.get("torch")
     return torch.cuda.get_device_name() if torch is not None and torch.cuda.is_available() else None
+
+
+def device_label(device: str) -> str:
+    """How result files name a device: "cpu", or the GPU as in "nvidia_h100_80gb_hbm3"."""
+    name = gpu_name() if device == "cuda" else None
+    return re.sub(r"[^a-z0-9]+", "_", (name or device).lower()).strip("_")
 
 
 def peak_mb() -> int:

@@ -12,7 +12,6 @@ border of each stage. Needs torch, torchaudio, transformers and pyarrow, no netw
 
 import argparse
 import json
-import re
 import subprocess
 import sys
 import tempfile
@@ -23,10 +22,10 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.hardware import describe_machine, gpu_name, peak_mb
+from benchmarks.hardware import describe_machine, device_label, peak_mb
 from benchmarks.profiles import PROFILES, TOKENS_PER_S, durations, utterances
 from benchmarks.random_checkpoints import SIZES, make_checkpoint
-from benchmarks.recognizer_sides import SIDES, TIMED, Ours, Side, load_side, missing
+from benchmarks.recognizer_sides import SIDES, TIMED, Loading, Ours, Side, load_side, missing
 from benchmarks.recognizer_table import Part, Pass, join, read_part, show
 from funasr_beam.model.batching import BatchLimits
 from funasr_beam.model.recognizers.base import Utterance
@@ -61,6 +60,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--peers-get", type=int, default=1, metavar="N", help="the others hear one segment in N")
     parser.add_argument("--batch", type=int, default=0, help="segments at once; 0: 64 on a GPU, 16 on a CPU")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch, on the CPU")
+    parser.add_argument(
+        "--precision", choices=("mixed", "fp32"), default="mixed", help="mixed: the LLM of a GPU in bf16"
+    )
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=[side for side in SIDES if side != TIMED])
     parser.add_argument("--work", type=Path, help="where checkpoints and parts are kept; none: thrown away")
@@ -83,7 +85,8 @@ def measure_side(arguments: argparse.Namespace) -> None:
             write_part(arguments, Part(arguments.side, profile, missing=why))
         return
     checkpoint = make_checkpoint(arguments.work, arguments.size)
-    side = load_side(arguments.side, checkpoint, arguments.device, BatchLimits(max_items=arguments.batch))
+    limits = BatchLimits(max_items=arguments.batch)
+    side = load_side(arguments.side, Loading(checkpoint, arguments.device, limits, arguments.precision))
     for profile in arguments.profiles:
         part = measure(side, profile, arguments)
         write_part(arguments, part)
@@ -97,7 +100,7 @@ def measure(side: Side, profile: str, arguments: argparse.Namespace) -> Part:
     heard = utterances(lengths, itn=arguments.side != TIMED)
     asked = [heard[place] for place in places]
     on_gpu = arguments.device == "cuda"
-    side.texts(asked if on_gpu else asked[:1])  # a GPU's shapes are recorded now, kernels chosen
+    side.texts(asked if on_gpu and isinstance(side, Ours) else asked[:1])  # a GPU's steps are recorded now
     taken = [take_pass(side, asked) for _ in range(arguments.repeats)]
     ledger = taken[-1][0]
     if on_gpu and isinstance(side, Ours):
@@ -134,21 +137,23 @@ def report(arguments: argparse.Namespace) -> None:
         print(show(profile, profiles[profile]), flush=True)
     if not arguments.store:
         return
-    device = gpu_name() if arguments.device == "cuda" else None
-    kept = {name: getattr(arguments, name) for name in ("size", "device", "hours", "peers_get", "batch", "repeats")}
+    kept = {
+        name: getattr(arguments, name)
+        for name in ("size", "device", "hours", "peers_get", "batch", "repeats", "precision")
+    }
     content = {
         "machine": describe_machine("torchaudio", "funasr"),
         "settings": kept | {"tokens_per_s": TOKENS_PER_S, "threads": arguments.threads},
         "profiles": profiles,
     }
-    name = re.sub(r"[^a-z0-9]+", "_", (device or "cpu").lower())
-    path = arguments.output / f"recognizer_{name}.json"
+    label = device_label(arguments.device) + ("_fp32" if arguments.precision == "fp32" else "")
+    path = arguments.output / f"recognizer_{label}.json"
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def part_path(arguments: argparse.Namespace, side: str, profile: str) -> Path:
     """Where one way's results on one profile are kept."""
-    keys = ("size", "device", "hours", "peers_get", "batch", "threads")
+    keys = ("size", "device", "hours", "peers_get", "batch", "threads", "precision")
     asked = [*(getattr(arguments, key) for key in keys), profile, side]
     return Path(arguments.work) / f"part {' '.join(map(str, asked))}.json"
 

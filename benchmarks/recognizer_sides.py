@@ -3,7 +3,7 @@
 import contextlib
 import importlib.util
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import torch
@@ -13,9 +13,10 @@ from benchmarks.random_checkpoints import RandomCheckpoint
 from funasr_beam.model.batching import BatchLimits, make_batches, recognize_all
 from funasr_beam.model.checkpoint import AudioTokens, resolve
 from funasr_beam.model.prompts import build_prompt
+from funasr_beam.model.recognizers import loading
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
-from funasr_beam.model.recognizers.loading import load_model, load_processor
+from funasr_beam.model.recognizers.loading import load_processor
 from funasr_beam.model.records import SAMPLE_RATE, Failure, as_waveform
 from funasr_beam.model.stage_clock import StageClock
 
@@ -43,27 +44,43 @@ def missing(side: str) -> str | None:
     return None
 
 
-def load_side(name: str, checkpoint: RandomCheckpoint, device: str, limits: BatchLimits) -> Side:
+@dataclass(frozen=True)
+class Loading:
+    """What all ways are loaded with."""
+
+    checkpoint: RandomCheckpoint
+    device: str
+    limits: BatchLimits
+    precision: str = "mixed"  # "fp32": the LLM too, on a GPU
+
+    @property
+    def llm_dtype(self) -> str:
+        """As upstream calls it."""
+        return "bf16" if self.device == "cuda" and self.precision == "mixed" else "fp32"
+
+
+def load_side(name: str, asked: Loading) -> Side:
     """A way by its name."""
+    if asked.precision == "fp32":
+        # On a GPU only benchmarks want that: with rounding alike on all sides, their texts must be equal.
+        setattr(loading, "lower_llm_precision", lambda model: None)  # noqa: B010
     if name == GENERATE:
-        return Generate(checkpoint.converted, device, limits)
+        return Generate(asked)
     if name in (UPSTREAM, UPSTREAM_SINGLE):
-        together = limits if name == UPSTREAM else BatchLimits(limits.max_padded_s, 1)
-        return FromUpstream(checkpoint.original, device, together)
-    return Ours(checkpoint.converted, device, limits, "all" if name == OURS_ALL else "low")
+        alone = replace(asked, limits=replace(asked.limits, max_items=1))
+        return FromUpstream(asked if name == UPSTREAM else alone)
+    return Ours(asked, "all" if name == OURS_ALL else "low")
 
 
 class Ours:
     """This project's recogniser, called as the pipeline calls it."""
 
-    def __init__(self, folder: Path, device: str, limits: BatchLimits, audio_tokens: AudioTokens) -> None:
-        self._limits = limits
-        self._waits = False
-        self._device = device
+    def __init__(self, asked: Loading, audio_tokens: AudioTokens) -> None:
+        self._limits, self._device, self._waits = asked.limits, asked.device, False
         self.clock = StageClock(self._synchronize)
-        wanted: Literal["cpu", "cuda"] = "cuda" if device == "cuda" else "cpu"
+        wanted: Literal["cpu", "cuda"] = "cuda" if asked.device == "cuda" else "cpu"
         settings = RecognizerSettings(wanted, audio_tokens, base_tokens=0, tokens_per_s=TOKENS_PER_S, clock=self.clock)
-        self._recognizer = FunAsrNanoRecognizer.load(resolve(str(folder)), settings)
+        self._recognizer = FunAsrNanoRecognizer.load(resolve(str(asked.checkpoint.converted)), settings)
 
     def texts(self, utterances: Sequence[Utterance]) -> list[str]:
         """What is heard, in order; a failure ends the benchmark."""
@@ -90,12 +107,12 @@ class Ours:
 class FromUpstream:
     """The package `funasr` with its own batch mode."""
 
-    def __init__(self, folder: Path, device: str, limits: BatchLimits) -> None:
+    def __init__(self, asked: Loading) -> None:
         from tests.upstream import Prompt, Upstream
 
         self.clock = StageClock()
-        self._limits, self._prompt = limits, Prompt
-        self._upstream = Upstream(folder, device, "bf16" if device == "cuda" else "fp32")
+        self._limits, self._prompt = asked.limits, Prompt
+        self._upstream = Upstream(asked.checkpoint.original, asked.device, asked.llm_dtype)
 
     def texts(self, utterances: Sequence[Utterance]) -> list[str]:
         """What is heard, in order; a batch writes as many tokens as its longest segment has."""
@@ -111,14 +128,14 @@ class FromUpstream:
 class Generate:
     """transformers' own classes, as their documentation shows them."""
 
-    def __init__(self, folder: Path, device: str, limits: BatchLimits) -> None:
+    def __init__(self, asked: Loading) -> None:
         from transformers.utils import logging
 
         logging.set_verbosity_error()  # it would warn of texts that never end
         self.clock = StageClock()
-        self._limits, self._device = limits, torch.device(device)
-        self._processor = load_processor(folder)
-        self._model = load_model(folder, self._device)
+        self._limits, self._device = asked.limits, torch.device(asked.device)
+        self._processor = load_processor(asked.checkpoint.converted)
+        self._model = loading.load_model(asked.checkpoint.converted, self._device)
 
     def texts(self, utterances: Sequence[Utterance]) -> list[str]:
         """What is heard, in order; a batch writes as many tokens as its longest segment has."""

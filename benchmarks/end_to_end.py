@@ -1,0 +1,115 @@
+"""From files to tables: the real command, where its time goes, and how near it comes to the recogniser alone.
+
+    python -m benchmarks.end_to_end [--size demo] [--device auto] [--hours 0.5] [--workers N] [--store]
+
+Writes synthetic MP3 files, runs `funasr-beam transcribe` on them in a process of its own (`benchmarks.end_run`), and
+has its recogniser hear the same batches again when nothing else goes on. The ledger of the one thread that runs the
+command adds up to the wall clock; that of the threads that transcribe adds up to the wall clock of transcribing times
+their number. Texts are as long as those of speech (full, tiny: random weights) or what the demo checkpoint makes of the
+noise. `--store` keeps the result in benchmarks/results/end_to_end_DEVICE.json.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.hardware import describe_machine, device_label
+from benchmarks.host_path import FORMATS, write_speech
+from benchmarks.random_checkpoints import make_checkpoint
+
+RESULTS = Path(__file__).parent / "results"
+FILE_MINUTES = 10.0
+COMMAND, THREADS = "command", "threads"
+
+
+def main() -> None:
+    """Write the files, run the command, print the ledgers."""
+    arguments = parse()
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch)
+        audio_s = write_files(place / "in", arguments.hours)
+        model = "demo"
+        if arguments.size != "demo":
+            model = str(make_checkpoint(arguments.work or place / "checkpoint", arguments.size).converted)
+        found = run(arguments, model, place)
+    found["audio_s"] = audio_s
+    print(show(found))
+    if not arguments.store:
+        return
+    asked = {name: getattr(arguments, name) for name in ("size", "device", "hours", "workers")}
+    content = {"machine": describe_machine(), "settings": asked} | found
+    path = arguments.output / f"end_to_end_{device_label(arguments.device)}.json"
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def parse() -> argparse.Namespace:
+    """What was asked, with device and workers settled."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=("demo", "tiny", "full"), default="demo")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--hours", type=float, default=0.0, help="of audio; 0: 20 on a GPU, half an hour on a CPU")
+    parser.add_argument("--workers", type=int, default=0, help="threads; 0: one for each core, at most 8")
+    parser.add_argument("--work", type=Path, help="where the checkpoint is kept; none: thrown away")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder for --store")
+    parser.add_argument("--store", action="store_true", help="keep the result")
+    arguments = parser.parse_args()
+    if arguments.device == "auto":
+        arguments.device = "cuda" if torch.cuda.is_available() else "cpu"
+    arguments.hours = arguments.hours or (20.0 if arguments.device == "cuda" else 0.5)
+    arguments.workers = arguments.workers or min(len(os.sched_getaffinity(0)), 8)
+    return arguments
+
+
+def write_files(folder: Path, hours: float) -> float:
+    """MP3 files of ten minutes, or one that is shorter; gives the seconds of audio in all of them."""
+    minutes = min(FILE_MINUTES, hours * 60)
+    count = max(1, round(hours * 60 / minutes))
+    each_s = write_speech(folder, next(iter(FORMATS.values())), minutes)
+    (first,) = folder.glob("speech.*")
+    for number in range(1, count):
+        shutil.copy(first, folder / f"speech-{number}{first.suffix}")
+    return each_s * count
+
+
+def run(arguments: argparse.Namespace, model: str, place: Path) -> dict[str, Any]:
+    """The command in a process of its own; what it says of itself."""
+    options = ["--model", model, "--device", arguments.device, "--workers", str(arguments.workers)]
+    options += [] if arguments.size == "demo" else ["--speech-budget"]
+    options += ["--began", str(time.time())]
+    command = [sys.executable, "-m", "benchmarks.end_run", str(place / "in"), str(place / "out"), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"the run ended with {done.returncode}: {done.stderr[-3000:]}")
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+def show(found: dict[str, Any]) -> str:
+    """Both ledgers, and what they come to."""
+    lines = []
+    for name, whole_s in ((COMMAND, found["wall_s"]), (THREADS, found["thread_s"])):
+        lines += ["", f"| {name} | s | share |", "| --- | ---: | ---: |"]
+        lines += [f"| {stage} | {s:.2f} | {s / whole_s:.1%} |" for stage, s in found[name].items()]
+        lines += [f"| all | {whole_s:.2f} | |"]
+    alone = found["speech_s"] / found["alone_s"]
+    busy = found["alone_s"] / found["command"]["transcribe"]
+    lines += [
+        "",
+        f"{found['audio_s']:.0f} s of audio, {found['speech_s']:.0f} s of them in segments: "
+        f"{found['audio_s'] / found['wall_s']:,.1f} x realtime",
+        f"the recogniser alone: {found['alone_s']:.2f} s, {alone:,.1f} x; transcribing reaches {busy:.0%} of its speed",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

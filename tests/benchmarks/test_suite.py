@@ -1,0 +1,48 @@
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import recognizer, suite
+from benchmarks.suite import TASKS, Task, run
+
+
+def arguments(tmp_path: Path, *, tiny: bool) -> argparse.Namespace:
+    return argparse.Namespace(tiny=tiny, work=tmp_path / "work", output=tmp_path)
+
+
+@pytest.mark.slow
+def test_the_way_from_files_to_tables_runs_to_its_end_and_both_ledgers_add_up(tmp_path):
+    (task,) = TASKS["gpu-end"](arguments(tmp_path, tiny=True))
+    assert run(task).startswith("done")
+    found = json.loads((tmp_path / "end_to_end_cpu.json").read_text())
+    assert sum(found["command"].values()) == pytest.approx(found["wall_s"])
+    assert sum(found["threads"].values()) == pytest.approx(found["thread_s"])
+    assert {"decode", "VAD", "encoder", "prefill", "waiting for a unit"} <= set(found["threads"])
+    assert min(found["command"].values()) > -0.01
+    assert found["threads"]["waiting for a unit"] > -0.01
+    assert 0 < found["speech_s"] <= found["audio_s"]
+
+
+@pytest.mark.parametrize("tiny", [True, False])
+def test_what_the_suite_asks_of_the_recogniser_is_understood(tmp_path, tiny, monkeypatch):
+    for where in ("gpu", "host"):
+        for task in TASKS[where](arguments(tmp_path, tiny=tiny)):
+            if "benchmarks.recognizer" in task.command:
+                monkeypatch.setattr(sys, "argv", list(task.command[1:]))
+                assert recognizer.parse().size == ("tiny" if tiny else "full")
+
+
+def test_the_gpu_part_stays_within_ten_minutes(tmp_path):
+    assert sum(task.limit_s for task in TASKS["gpu"](arguments(tmp_path, tiny=False))) <= 600
+
+
+def test_a_task_that_fails_or_takes_too_long_or_cannot_be_done_is_told(monkeypatch):
+    assert run(Task("a", ["-c", "raise SystemExit(3)"], 60)) == "FAILED: exit code 3"
+    assert run(Task("b", ["-c", "import time; time.sleep(60)"], 0.2)).startswith("FAILED: more than")
+    assert run(Task("c", ["-c", ""], 60, ("no_such_package",))) == "left out: no_such_package not installed"
+    monkeypatch.setitem(suite.TASKS, "gpu", lambda _: [Task("a", ["-c", "raise SystemExit(3)"], 60)])
+    monkeypatch.setattr(sys, "argv", ["", "gpu"])
+    assert suite.main() == 1
