@@ -1,15 +1,18 @@
 """The real pipeline without a recogniser: audio seconds per CPU second from files to tables, and where they go.
 
-    python -m benchmarks.host_path [--minutes 120] [--repeats 3] [--formats NAME ...] [--tiny] [--store]
+    python -m benchmarks.host_path [--minutes 120] [--repeats 3] [--formats NAME ...] [--peers DIR ...] [--store]
 
 Each run is a process of its own (`benchmarks.host_run`): plan, decode in the decoder process, VAD, cut, batch, commit,
 assemble. CPU seconds are those of the whole process tree. Every run is done with one minute of audio as well: what that
 takes is the start, which is the same for a minute and a night, and is told beside the speed of what comes on top.
-`--store` keeps the result in benchmarks/results/host_path.json.
+`--peers` names folders with the packages of others (`pip install --target`), whose loading and VAD then meet the same
+file in turns with ours. `--store` keeps the result in benchmarks/results/host_path.json.
 """
 
 import argparse
 import json
+import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -25,10 +28,12 @@ import numpy.typing as npt
 import soxr
 
 from benchmarks.hardware import describe_machine
+from benchmarks.host_peers import PEERS
 from benchmarks.vad import synthetic_speech
 
 RESULT = Path(__file__).parent / "results" / "host_path.json"
-ONCE_S = 600.0
+FILE_S = 600.0
+LOADING_AND_VAD = ("decode", "receive samples", "VAD")
 STAGES = (
     *("decode", "receive samples", "settle borders", "layout, cut, quality", "VAD"),
     *("batch, language, text", "commit", "plan", "assemble", "metrics, report", "rest"),
@@ -68,46 +73,71 @@ class Ledger:
     stages_ms_per_audio_minute: dict[str, float]  # without the start; they add up
 
 
+@dataclass(frozen=True)
+class Peer:
+    """Another package: audio seconds per CPU second, medians."""
+
+    version: str
+    loading: float
+    vad: float | None  # None: loading only
+    both: float
+
+
 def main() -> None:
-    """Write the files, measure, print the table."""
+    """Write the files, measure, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=120)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS)[:2])
+    parser.add_argument("--peers", nargs="+", metavar="DIR", default=[], help="folders with packages to compare with")
     parser.add_argument("--tiny", action="store_true", help="two minutes, once: shows that it runs")
     parser.add_argument("--store", action="store_true", help="keep the result")
     arguments = parser.parse_args()
-    minutes, repeats = (2.0, 1) if arguments.tiny else (arguments.minutes, arguments.repeats)
-    ledgers = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for name in arguments.formats:
-            place = Path(folder) / name.replace(" ", "-")
-            base_s, full_s = (
-                write_speech(place / part, FORMATS[name], m) for part, m in (("base", 1), ("full", minutes))
-            )
-            ledgers[name] = measure(place, base_s, full_s, repeats, arguments.workers)
+    if arguments.tiny:
+        arguments.minutes, arguments.repeats = 2.0, 1
+    ledgers, peers = measure_all(arguments)
     print(table(ledgers))
+    print(peer_table(ledgers, peers))
     if arguments.store:
         content = {
             "machine": describe_machine(),
             "workers": arguments.workers,
-            "repeats": repeats,
+            "repeats": arguments.repeats,
             "formats": {name: asdict(FORMATS[name]) | asdict(ledger) for name, ledger in ledgers.items()},
+            "peers_x_realtime": {
+                name: {peer: asdict(own) for peer, own in found.items()} for name, found in peers.items()
+            },
         }
         RESULT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
+def measure_all(arguments: argparse.Namespace) -> tuple[dict[str, Ledger], dict[str, dict[str, Peer]]]:
+    """By format: our ledger, and the peers by name."""
+    ledgers, peers = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in arguments.formats:
+            place, kind = Path(folder) / name.replace(" ", "-"), FORMATS[name]
+            lengths = [write_speech(place / part, kind, m) for part, m in (("base", 1), ("full", arguments.minutes))]
+            runs, found = [], []
+            for turn in range(arguments.repeats):
+                runs.append(run_ours(place, turn, arguments.workers))
+                found.append(run_peers(place / "full" / f"0.{kind.suffix}", arguments.peers))
+            ledgers[name] = ledger_of(runs, lengths[0], lengths[1])
+            peers[name] = peers_of(found, min(FILE_S, lengths[1]))
+    return ledgers, peers
+
+
 def write_speech(folder: Path, kind: Format, minutes: float) -> float:
-    """One file of ten minutes of speech over and over, encoded once; gives its length in seconds."""
+    """Files of ten minutes of speech, or a shorter one, all alike; gives their length in seconds."""
     folder.mkdir(parents=True)
-    once_s = min(ONCE_S, minutes * 60)
-    once = folder / f".once.{kind.suffix}"
-    encode(once, kind, synthetic_speech(once_s))
-    times = max(1, round(minutes * 60 / once_s))
-    _repeat(once, folder / f"speech.{kind.suffix}", times)
-    once.unlink()
-    return once_s * times
+    once_s = min(FILE_S, minutes * 60)
+    first = folder / f"0.{kind.suffix}"
+    encode(first, kind, synthetic_speech(once_s))
+    count = max(1, round(minutes * 60 / once_s))
+    for number in range(1, count):
+        shutil.copy(first, folder / f"{number}.{kind.suffix}")
+    return once_s * count
 
 
 def encode(path: Path, kind: Format, speech: npt.NDArray[np.int16]) -> None:
@@ -127,29 +157,19 @@ def encode(path: Path, kind: Format, speech: npt.NDArray[np.int16]) -> None:
         container.mux(stream.encode(None))
 
 
-def _repeat(once: Path, path: Path, times: int) -> None:
-    """The packets of a file so many times in one container, without encoding them again."""
-    with av.open(str(once)) as source, av.open(str(path), "w") as target:
-        packets = [packet for packet in source.demux(audio=0) if packet.size]
-        out = target.add_stream_from_template(source.streams.audio[0])
-        first = packets[0].pts
-        length = packets[-1].pts + packets[-1].duration - first
-        stamps = [packet.pts for packet in packets]
-        for round_ in range(times):
-            for packet, stamp in zip(packets, stamps, strict=True):
-                packet.stream = out
-                packet.pts = packet.dts = stamp + round_ * length
-                target.mux(packet)
+Runs = Sequence[tuple[Counter[str], Counter[str]]]
+"""CPU seconds by stage of a short and of a long run."""
 
 
-def measure(place: Path, base_s: float, full_s: float, repeats: int, workers: int) -> Ledger:
-    """Short and long runs in turns."""
-    runs = []
-    for turn in range(repeats):
-        base, full = (_run(place / part, place / f"out-{part}-{turn}", workers) for part in ("base", "full"))
-        runs.append((base, full))
-        speed = (full_s - base_s) / (full["total"] - base["total"])
-        print(f"{place.name} {turn}: {speed:,.0f}x, start {base['total']:.1f} CPU s", file=sys.stderr)
+def run_ours(place: Path, turn: int, workers: int) -> tuple[Counter[str], Counter[str]]:
+    """One short and one long run."""
+    base, full = (_run(place / part, place / f"out-{part}-{turn}", workers) for part in ("base", "full"))
+    print(f"{place.name} {turn}: {full['total']:.1f} CPU s, start {base['total']:.1f}", file=sys.stderr)
+    return base, full
+
+
+def ledger_of(runs: Runs, base_s: float, full_s: float) -> Ledger:
+    """What the runs say."""
     speeds = [(full_s - base_s) / (full["total"] - base["total"]) for base, full in runs]
     return Ledger(
         full_s,
@@ -162,7 +182,7 @@ def measure(place: Path, base_s: float, full_s: float, repeats: int, workers: in
     )
 
 
-def _stages(runs: Sequence[tuple[Counter[str], Counter[str]]], minutes: float) -> dict[str, float]:
+def _stages(runs: Runs, minutes: float) -> dict[str, float]:
     """Mean milliseconds of each stage for a minute of audio; means, so that they add up."""
     return {
         stage: 1000 * statistics.mean(full[stage] - base[stage] for base, full in runs) / minutes for stage in STAGES
@@ -178,6 +198,49 @@ def _run(source: Path, output: Path, workers: int) -> Counter[str]:
     seconds = Counter(found["cpu_s"])
     seconds["rest"] += sum(seconds[name] for name in seconds if name.startswith("start: "))
     return seconds
+
+
+def run_peers(file: Path, folders: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    """CPU seconds of each peer for a file; without those that are not installed."""
+    if not folders:
+        return {}
+    paths = {"PYTHONPATH": folders, "PATH": [*(f"{folder}/bin" for folder in folders), os.environ["PATH"]]}
+    environment = os.environ | {name: os.pathsep.join(parts) for name, parts in paths.items()}
+    found = {}
+    for name in PEERS:
+        command = [sys.executable, str(Path(__file__).with_name("host_peers.py")), name, str(file)]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        if done.returncode:
+            print(f"{name} did not run: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+        else:
+            found[name] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+def peers_of(found: Sequence[dict[str, dict[str, float | None]]], audio_s: float) -> dict[str, Peer]:
+    """Medians of those that ran."""
+    return {name: _peer([turn[name] for turn in found if name in turn], audio_s) for name in PEERS if name in found[0]}
+
+
+def _peer(turns: Sequence[dict[str, float | None]], audio_s: float) -> Peer:
+    load = statistics.median(turn["load_cpu_s"] or 0.0 for turn in turns)
+    vad = statistics.median(turn["vad_cpu_s"] or 0.0 for turn in turns)
+    return Peer(str(turns[0]["version"]), audio_s / load, audio_s / vad if vad else None, audio_s / (load + vad))
+
+
+def peer_table(ledgers: dict[str, Ledger], peers: dict[str, dict[str, Peer]]) -> str:
+    """Their loading and VAD beside ours."""
+    lines = ["", "| input | | loading | VAD | both | ours / theirs |", "| --- | --- | --- | --- | --- | --- |"]
+    for name, ledger in ledgers.items():
+        stages = ledger.stages_ms_per_audio_minute
+        both = 60_000 / sum(stages[stage] for stage in LOADING_AND_VAD)
+        loading, vad = 60_000 / sum(stages[stage] for stage in LOADING_AND_VAD[:2]), 60_000 / stages["VAD"]
+        lines.append(f"| {name} | ours | {loading:,.0f} | {vad:,.0f} | {both:,.0f} | |")
+        for peer, own in peers[name].items():
+            ratio = (loading if own.vad is None else both) / own.both
+            cells = f"{own.loading:,.0f} | {'-' if own.vad is None else f'{own.vad:,.0f}'} | {own.both:,.0f}"
+            lines.append(f"| {name} | {peer} {own.version} | {cells} | {ratio:.1f} |")
+    return "\n".join(lines)
 
 
 def table(ledgers: dict[str, Ledger]) -> str:
