@@ -56,8 +56,7 @@ class _Origin(NamedTuple):
     """One best way to a reading from the set before."""
 
     source: int  # place in that set
-    written: bytes
-    output_bytes: int  # how many of the written bytes, the last ones, the byte of input became
+    piece: Piece  # written since
 
 
 _Best = tuple[int, list[_Origin]]
@@ -67,8 +66,7 @@ _Best = tuple[int, list[_Origin]]
 class _Leap(NamedTuple):
     """An arc with all the arcs without input before it."""
 
-    written: bytes
-    output_bytes: int  # of these, what the arc itself wrote
+    piece: Piece
     weight: int
     target: int
 
@@ -142,7 +140,7 @@ class Transducer:
         """The best readings that may end here; none if none may."""
         leaps = [
             [
-                _Leap(written, 0, weight + self._final[end], 0)
+                _Leap(Piece(written, b""), weight + self._final[end], 0)
                 for written, weight, end in self._silently(state)
                 if end in self._final
             ]
@@ -155,7 +153,7 @@ class Transducer:
         """What can come of a state by a byte."""
         if (state, byte) not in self._known_leaps:
             self._known_leaps[state, byte] = [
-                _Leap(written + output, len(output), before + weight, target)
+                _Leap(Piece(written, output), before + weight, target)
                 for written, before, place in self._silently(state)
                 for output, weight, target in self._arcs[place].get(byte, ())
             ]
@@ -176,9 +174,9 @@ def _best(weights: Sequence[int], leaps: Sequence[Sequence[_Leap]]) -> dict[int,
             total = weight + leap.weight
             known = found.get(leap.target)
             if known is None or total < known[0]:
-                found[leap.target] = (total, [_Origin(source, leap.written, leap.output_bytes)])
+                found[leap.target] = (total, [_Origin(source, leap.piece)])
             elif total == known[0]:
-                known[1].append(_Origin(source, leap.written, leap.output_bytes))
+                known[1].append(_Origin(source, leap.piece))
     return found
 
 
@@ -241,9 +239,9 @@ def _trace(steps: Sequence[_Step], ending: tuple[_Origin, ...]) -> BestPath:
         origins = step.origins[place]
         if len(origins) > 1:
             return _trace_first(steps, ending)
-        pieces.append(_piece(origins[0]))
+        pieces.append(origins[0].piece)
         place = origins[0].source
-    return BestPath(tuple(reversed(pieces)), ending[0].written)
+    return BestPath(tuple(reversed(pieces)), ending[0].piece.before)
 
 
 def _trace_first(steps: Sequence[_Step], ending: tuple[_Origin, ...]) -> BestPath:
@@ -256,7 +254,7 @@ def _trace_first(steps: Sequence[_Step], ending: tuple[_Origin, ...]) -> BestPat
         ways = {place: min(_extended(ways, origin) for origin in step.origins[place]) for place in places}
     _, chain = min(_extended(ways, origin) for origin in ending)
     *origins, last = _unwound(chain)
-    return BestPath(tuple(_piece(origin) for origin in origins), last.written)
+    return BestPath(tuple(origin.piece for origin in origins), last.piece.before)
 
 
 _Way = tuple[bytes, tuple[Any, ...]]
@@ -265,7 +263,7 @@ _Way = tuple[bytes, tuple[Any, ...]]
 
 def _extended(ways: dict[int, _Way], origin: _Origin) -> _Way:
     output, chain = ways[origin.source]
-    return output + origin.written, (origin, chain)
+    return b"".join([output, *origin.piece]), (origin, chain)
 
 
 def _unwound(chain: tuple[Any, ...]) -> list[_Origin]:
@@ -274,8 +272,3 @@ def _unwound(chain: tuple[Any, ...]) -> list[_Origin]:
         origin, chain = chain
         origins.append(origin)
     return origins[::-1]
-
-
-def _piece(origin: _Origin) -> Piece:
-    border = len(origin.written) - origin.output_bytes
-    return Piece(origin.written[:border], origin.written[border:])
