@@ -26,7 +26,7 @@ from benchmarks.hardware import describe_machine, device_label, peak_mb
 from benchmarks.profiles import PROFILES, TOKENS_PER_S, durations, utterances
 from benchmarks.random_checkpoints import SIZES, make_checkpoint
 from benchmarks.recognizer_sides import SIDES, TIMED, Loading, Ours, Side, load_side, missing
-from benchmarks.recognizer_table import Part, Pass, join, read_part, show
+from benchmarks.recognizer_table import Part, Pass, join, read_part, show, waste_of_an_hour
 from funasr_beam.model.batching import BatchLimits
 from funasr_beam.model.recognizers.base import Utterance
 from funasr_beam.model.stage_clock import DECODE
@@ -144,6 +144,7 @@ def report(arguments: argparse.Namespace) -> None:
     content = {
         "machine": describe_machine("torchaudio", "funasr"),
         "settings": kept | {"tokens_per_s": TOKENS_PER_S, "threads": arguments.threads},
+        "padding_of_an_hour": {name: {n: waste_of_an_hour(name, n) for n in (16, 64)} for name in PROFILES},
         "profiles": profiles,
     }
     label = device_label(arguments.device) + ("_fp32" if arguments.precision == "fp32" else "")

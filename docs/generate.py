@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import performance_tables
 from measured import table
 
 from funasr_beam.model.aligners.support import MMS_HUB_ID, MMS_LANGUAGES, WAV2VEC2_HUB_IDS
@@ -177,6 +178,11 @@ def alignment() -> str:
     return _filled("alignment.md", {"wav2vec2": letter_models(), "results": alignment_errors()})
 
 
+def performance() -> str:
+    """The page about speed, with what the stored results know."""
+    return _filled("performance.md", performance_tables.parts())
+
+
 def _filled(page: str, parts: dict[str, str]) -> str:
     """A page with its marked parts made anew."""
     text = (HERE / page).read_text(encoding="utf-8")
@@ -310,6 +316,7 @@ PAGES = {
     HERE / "tables.md": tables,
     HERE / "models.md": models,
     HERE / "alignment.md": alignment,
+    HERE / "performance.md": performance,
     EXPORT: export,
     README: readme,
 }
