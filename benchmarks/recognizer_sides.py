@@ -10,14 +10,14 @@ import torch
 
 from benchmarks.profiles import TOKENS_PER_S, text_tokens
 from benchmarks.random_checkpoints import RandomCheckpoint
-from funasr_beam.model.batching import BatchLimits, make_batches, recognize_all
+from funasr_beam.model.batching import BatchLimits, make_batches, padded_seconds, padding_waste, recognize_all
 from funasr_beam.model.checkpoint import AudioTokens, resolve
 from funasr_beam.model.prompts import build_prompt
 from funasr_beam.model.recognizers import loading
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
 from funasr_beam.model.recognizers.loading import load_processor
-from funasr_beam.model.records import SAMPLE_RATE, Failure, as_waveform
+from funasr_beam.model.records import SAMPLE_RATE, Failure, Seconds, as_waveform
 from funasr_beam.model.stage_clock import StageClock
 
 OURS, OURS_ALL, TIMED = "ours", "ours, all audio tokens", "ours, word times"
@@ -31,6 +31,9 @@ class Side(Protocol):
     """One way, loaded and ready."""
 
     clock: StageClock  # knows nothing of ways that are not ours
+
+    def padding(self, lengths: Sequence[Seconds]) -> float:
+        """Padding that is computed for a second of audio."""
 
     def texts(self, utterances: Sequence[Utterance]) -> list[str]:
         """What is heard, in order."""
@@ -76,7 +79,7 @@ class Ours:
     """This project's recogniser, called as the pipeline calls it."""
 
     def __init__(self, asked: Loading, audio_tokens: AudioTokens) -> None:
-        self._limits, self._device, self._waits = asked.limits, asked.device, False
+        self._device, self._waits = asked.device, False
         self.clock = StageClock(self._synchronize)
         wanted: Literal["cpu", "cuda"] = "cuda" if asked.device == "cuda" else "cpu"
         settings = RecognizerSettings(wanted, audio_tokens, base_tokens=0, tokens_per_s=TOKENS_PER_S, clock=self.clock)
@@ -84,11 +87,15 @@ class Ours:
 
     def texts(self, utterances: Sequence[Utterance]) -> list[str]:
         """What is heard, in order; a failure ends the benchmark."""
-        heard = recognize_all(self._recognizer, utterances, self._limits)
+        heard = recognize_all(self._recognizer, utterances, self._recognizer.batch_limits)
         for item in heard:
             if isinstance(item, Failure):
                 raise SystemExit(f"recognition failed: {item.cause}: {item.message}")
         return [item.text for item in heard if not isinstance(item, Failure)]
+
+    def padding(self, lengths: Sequence[Seconds]) -> float:
+        """Padding that is encoded for a second of audio."""
+        return padded_seconds(lengths, self._recognizer.batch_limits) / sum(lengths) - 1
 
     @contextlib.contextmanager
     def waiting_for_the_device(self) -> Iterator[None]:
@@ -104,48 +111,61 @@ class Ours:
             torch.cuda.synchronize()
 
 
-class FromUpstream:
+class InBatches:
+    """What ways share that are given batches of segments of similar length."""
+
+    def __init__(self, asked: Loading) -> None:
+        self.clock = StageClock()
+        self._limits, self._device = asked.limits, torch.device(asked.device)
+
+    def texts(self, utterances: Sequence[Utterance]) -> list[str]:
+        """What is heard, in order; a batch writes as many tokens as its longest segment has."""
+        found: dict[int, str] = {}
+        for places in self._batches([item.duration_s for item in utterances]):
+            batch = [utterances[place] for place in places]
+            longest_s = max(item.duration_s for item in batch)
+            found.update(zip(places, self._batch_texts(batch, text_tokens(longest_s)), strict=True))
+        return [found[place] for place in range(len(utterances))]
+
+    def padding(self, lengths: Sequence[Seconds]) -> float:
+        """Padding that is computed for a second of audio."""
+        return padding_waste(lengths, self._batches(lengths))
+
+    def _batches(self, lengths: Sequence[Seconds]) -> list[list[int]]:
+        return make_batches(lengths, self._limits.max_padded_s, self._limits.max_items)
+
+    def _batch_texts(self, batch: Sequence[Utterance], tokens: int) -> list[str]:
+        raise NotImplementedError
+
+
+class FromUpstream(InBatches):
     """The package `funasr` with its own batch mode."""
 
     def __init__(self, asked: Loading) -> None:
         from tests.upstream import Prompt, Upstream
 
-        self.clock = StageClock()
-        self._limits, self._prompt = asked.limits, Prompt
+        super().__init__(asked)
+        self._prompt = Prompt
         self._upstream = Upstream(asked.checkpoint.original, asked.device, asked.llm_dtype)
 
-    def texts(self, utterances: Sequence[Utterance]) -> list[str]:
-        """What is heard, in order; a batch writes as many tokens as its longest segment has."""
+    def _batch_texts(self, batch: Sequence[Utterance], tokens: int) -> list[str]:
         self._upstream.forget()
-        found: dict[int, str] = {}
-        for places in _batches(utterances, self._limits):
-            asked = [(utterances[p].samples, self._prompt(utterances[p].options, utterances[p].itn)) for p in places]
-            longest_s = max(utterances[place].duration_s for place in places)
-            found.update(zip(places, self._upstream.texts(asked, text_tokens(longest_s)), strict=True))
-        return [found[place] for place in range(len(utterances))]
+        return self._upstream.texts([(item.samples, self._prompt(item.options, item.itn)) for item in batch], tokens)
 
 
-class Generate:
+class Generate(InBatches):
     """transformers' own classes, as their documentation shows them."""
 
     def __init__(self, asked: Loading) -> None:
         from transformers.utils import logging
 
         logging.set_verbosity_error()  # it would warn of texts that never end
-        self.clock = StageClock()
-        self._limits, self._device = asked.limits, torch.device(asked.device)
+        super().__init__(asked)
         self._processor = load_processor(asked.checkpoint.converted)
         self._model = loading.load_model(asked.checkpoint.converted, self._device)
 
-    def texts(self, utterances: Sequence[Utterance]) -> list[str]:
-        """What is heard, in order; a batch writes as many tokens as its longest segment has."""
-        found: dict[int, str] = {}
-        for places in _batches(utterances, self._limits):
-            found.update(zip(places, self._generate([utterances[place] for place in places]), strict=True))
-        return [found[place] for place in range(len(utterances))]
-
     @torch.inference_mode()
-    def _generate(self, batch: Sequence[Utterance]) -> list[str]:
+    def _batch_texts(self, batch: Sequence[Utterance], tokens: int) -> list[str]:
         inputs = self._processor(
             text=[build_prompt(item.options, itn=item.itn) for item in batch],
             audio=[as_waveform(item.samples) * 32_768 for item in batch],  # as upstream's features want them
@@ -153,12 +173,7 @@ class Generate:
             padding=True,
             return_tensors="pt",
         ).to(self._device)
-        longest_s = max(item.duration_s for item in batch)
-        written = self._model.generate(**inputs, do_sample=False, max_new_tokens=text_tokens(longest_s))
+        written = self._model.generate(**inputs, do_sample=False, max_new_tokens=tokens)
         new = written[:, inputs["input_ids"].shape[1] :]
         texts = self._processor.tokenizer.batch_decode(new, skip_special_tokens=True)
         return [" ".join(text.replace("/sil", " ").split()) for text in texts]
-
-
-def _batches(utterances: Sequence[Utterance], limits: BatchLimits) -> list[list[int]]:
-    return make_batches([item.duration_s for item in utterances], limits.max_padded_s, limits.max_items)

@@ -7,9 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.profiles import durations
 from benchmarks.recognizer_sides import EQUALS, OURS
-from funasr_beam.model.batching import BatchLimits, make_batches, padding_waste
 from funasr_beam.model.records import Seconds
 
 
@@ -35,6 +33,7 @@ class Part:
     passes: tuple[Pass, ...] = ()
     ledger: Pass | None = None
     peak_mb: int = 0
+    padding: dict[str, float] = field(default_factory=dict)  # of these segments, and of an hour of each profile
 
     def speed(self) -> float:
         """Audio seconds per second, median."""
@@ -50,27 +49,17 @@ def read_part(path: Path) -> Part:
     return Part(**found)
 
 
-def join(lengths: Sequence[Seconds], parts: Sequence[Part], batch: int) -> dict[str, Any]:
+def join(lengths: Sequence[Seconds], parts: Sequence[Part]) -> dict[str, Any]:
     """One profile's result: each way's speed and how many texts are as they must be, and our ledger."""
     known = {part.side: part for part in parts}
     ours = known.get(OURS)
     return {
         "segments": len(lengths),
         "audio_s": sum(lengths),
-        "padding_waste": _waste(lengths, batch),
+        "padding": ours.padding if ours else {},
         "ways": {part.side: _way(part, known) for part in parts},
         "ledger": _ledger(ours.ledger) if ours and ours.ledger else None,
     }
-
-
-def waste_of_an_hour(profile: str, batch: int) -> float:
-    """Padding per second of audio in a unit of an hour, as the pipeline makes its batches."""
-    return _waste(durations(profile, 1.0), batch)
-
-
-def _waste(lengths: Sequence[Seconds], batch: int) -> float:
-    limits = BatchLimits(max_items=batch)
-    return padding_waste(lengths, make_batches(lengths, limits.max_padded_s, limits.max_items))
 
 
 def _way(part: Part, known: Mapping[str, Part]) -> dict[str, Any]:
@@ -100,9 +89,10 @@ def _ledger(found: Pass) -> dict[str, Any]:
 
 def show(profile: str, found: Mapping[str, Any]) -> str:
     """The tables of one profile."""
+    padded = ", ".join(f"{name} {share:.1%}" for name, share in found["padding"].items())
     lines = [
         "",
-        f"{profile}: {found['segments']} segments, {found['audio_s']:.0f} s, padding {found['padding_waste']:.1%}",
+        f"{profile}: {found['segments']} segments, {found['audio_s']:.0f} s; padding: {padded}",
         "",
         "| way | x realtime (spread) | per CPU second | ours is faster | same text | peak memory (MB) |",
         "| --- | --- | ---: | ---: | ---: | ---: |",

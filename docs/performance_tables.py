@@ -48,8 +48,9 @@ def recognizer(found: Mapping[str, Any]) -> str:
     """Ways side by side for each profile, and our ledger below."""
     asked = found["settings"]
     lines = [
-        f"{_machine(found)}; {asked['size']} size, {asked['batch']} segments at once, {asked['tokens_per_s']} tokens "
-        f"per second of audio, {asked['threads']} threads; the others hear one segment in {asked['peers_get']}.",
+        f"{_machine(found)}; {asked['size']} size, {asked['tokens_per_s']} tokens "
+        f"per second of audio, {asked['threads']} threads; the others hear one segment in {asked['peers_get']}, "
+        f"{asked['batch']} at once.",
         "",
         "| profile | way | x realtime | per CPU second | ours is faster (per CPU second) | same text |",
         "| --- | --- | ---: | ---: | ---: | ---: |",
@@ -131,11 +132,9 @@ def cards(found: Mapping[str, Any]) -> str:
 
 def padding(found: Mapping[str, Any]) -> str:
     """Padding in the batches of an hour of each profile."""
-    shares = found["padding_of_an_hour"]
-    counts = list(next(iter(shares.values())))
-    rows = [f"| {name} | {' | '.join(f'{share:.1%}' for share in own.values())} |" for name, own in shares.items()]
-    head = [f"| profile | {' | '.join(f'{count} at once' for count in counts)} |", "| --- |" + " ---: |" * len(counts)]
-    return "\n".join([*head, *rows])
+    shares = next(iter(found["profiles"].values()))["padding"]
+    rows = [f"| {name} | {share:.1%} |" for name, share in shares.items() if name != "here"]
+    return "\n".join(["| audio | padding |", "| --- | ---: |", *rows])
 
 
 def _machine(found: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
 import pytest
 
 from benchmarks.profiles import PROFILES, durations, text_tokens, utterances
-from funasr_beam.model.batching import make_batches, padding_waste
+from funasr_beam.model.batching import FEW_BATCHES_S, BatchLimits, padded_seconds
+from funasr_beam.model.recognizers.fun_asr_nano import CPU_CALL, GPU_CALL
 from funasr_beam.model.records import SAMPLE_RATE
 
 
@@ -15,10 +16,12 @@ def test_a_profile_is_as_long_as_asked_and_its_segments_as_it_says(name):
 
 
 @pytest.mark.parametrize("name", PROFILES)
-@pytest.mark.parametrize("batch", [16, 64])
-def test_padding_of_an_hour_stays_below_a_tenth(name, batch):
+@pytest.mark.parametrize("call", [CPU_CALL, GPU_CALL])
+def test_padding_of_an_hour_stays_below_a_tenth(name, call):
     lengths = durations(name, 1.0)
-    assert padding_waste(lengths, make_batches(lengths, 240.0, batch)) <= 0.10
+    for part_s in (60.0, 240.0, 960.0):
+        limits = BatchLimits(*call, FEW_BATCHES_S, part_s)
+        assert padded_seconds(lengths, limits) / sum(lengths) - 1 <= 0.10
 
 
 def test_segments_are_as_long_as_asked_and_no_two_are_alike():

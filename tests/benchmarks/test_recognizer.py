@@ -69,7 +69,7 @@ def test_a_way_that_cannot_be_taken_says_so_and_the_others_are_compared():
     theirs = Part(GENERATE, "calls", None, 50.0, {0: "a b c"}, (Pass(4.0, 4.0),))
     all_tokens = Part(OURS_ALL, "calls", None, 100.0, {0: "a b", 1: "c"}, (Pass(1.0, 2.0),))
     absent = Part(UPSTREAM, "calls", "funasr not installed")
-    found = join([50.0, 50.0], [ours, theirs, all_tokens, absent], 16)
+    found = join([50.0, 50.0], [ours, theirs, all_tokens, absent])
     table = show("calls", found)
     assert "| funasr, batches | funasr not installed" in table
     assert "4.00x, by CPU 4.00x | 1 of 1" in table
@@ -79,14 +79,14 @@ def test_a_way_that_cannot_be_taken_says_so_and_the_others_are_compared():
 def test_a_text_that_differs_is_not_counted_as_equal():
     ours = Part(OURS_ALL, "calls", None, 100.0, {0: "a b", 1: "c"}, (Pass(1.0, 2.0),))
     theirs = Part(GENERATE, "calls", None, 100.0, {0: "a c", 1: "c d"}, (Pass(4.0, 4.0),))
-    found = join([50.0, 50.0], [ours, theirs], 16)["ways"][GENERATE]
+    found = join([50.0, 50.0], [ours, theirs])["ways"][GENERATE]
     assert (found["equal_texts"], found["compared_texts"]) == (1, 2)
 
 
 def test_the_ledger_adds_up_to_the_wall_clock():
     ledger = Pass(10.0, 12.0, {"features": 1.0, "encoder": 3.0, "decode": 4.0}, steps=100)
     ours = Part(OURS, "calls", None, 100.0, {0: "a"}, (Pass(10.0, 2.0),), ledger)
-    found = join([100.0], [ours], 16)["ledger"]
+    found = join([100.0], [ours])["ledger"]
     assert sum(found["stages"].values()) == found["wall_s"] == 10.0
     assert found["stages"]["rest"] == 2.0
     assert found["ms_per_step"] == 40.0
