@@ -10,13 +10,16 @@ from funasr_beam.model.batching import make_batches
 from funasr_beam.model.checkpoint import CheckpointInfo, CheckpointRef
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.decoding.decoder import load_decoder
+from funasr_beam.model.recognizers.decoding.limits import EngineLimits
 from funasr_beam.model.recognizers.greedy import Decoded
 from funasr_beam.model.recognizers.loading import load_complete, load_processor, lower_llm_precision
 from funasr_beam.model.recognizers.local_model import LocalRecognizer, check_language, check_samples
+from funasr_beam.model.recognizers.memory import free_bytes
 from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token, as_waveform
 from funasr_beam.model.stage_clock import ENCODER, FEATURES
 
 _ENCODER_PADDED_S = 240.0
+_KV_SHARE = 0.3  # of the free memory, for keys and values; it is taken as it is needed
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ class AudioLlmRecognizer(LocalRecognizer):
             lower_llm_precision(self._model)
         self._model.to(self._device)
         self._end_ids = _end_ids(self._model)
-        self._decode = load_decoder(self._model, self._end_ids, clock=settings.clock)
+        limits = EngineLimits(round(_KV_SHARE * free_bytes(self._device)))
+        self._decode = load_decoder(self._model, self._end_ids, limits, settings.clock)
 
     def recognize(self, utterances: Sequence[Utterance]) -> list[Hypothesis]:
         """One hypothesis per utterance, in order, each as if it had been alone; without word times.

@@ -37,7 +37,7 @@ class SlotPool:
         self._weights = weights
         self._end_ids = end_ids
         self._max_bytes = max_bytes
-        self._memory: torch.Tensor | None = None
+        self._memory = weights.embedding.new_zeros(0)
         self._layouts: dict[tuple[int, int], Layout] = {}  # the one used last at the end
         self._replays: weakref.WeakSet[Replay] = weakref.WeakSet()
 
@@ -50,10 +50,8 @@ class SlotPool:
         row_bytes = positions * self._weights.bytes_per_position
         count = max(1, min(rows, self._max_bytes // row_bytes))
         elements = count * row_bytes // self._weights.embedding.element_size()
-        if self._memory is None or len(self._memory) < elements:
-            self.release()  # before more is asked for: both might not fit
-            self._memory = _zeros(self._weights.embedding, elements)
-        layout = self._layouts.pop((count, positions), None) or self._make(self._memory[:elements], count, positions)
+        self._provide(elements)
+        layout = self._layouts.pop((count, positions), None) or self._make(elements, count, positions)
         self._layouts[count, positions] = layout
         if len(self._layouts) > _MAX_LAYOUTS:
             del self._layouts[next(iter(self._layouts))]
@@ -62,12 +60,20 @@ class SlotPool:
     def release(self) -> None:
         """Give the memory back."""
         self._layouts.clear()
-        self._memory = None
+        self._memory = self._weights.embedding.new_zeros(0)
 
-    def _make(self, memory: torch.Tensor, count: int, positions: int) -> Layout:
-        slots = lay_out(self._weights, memory, count, positions)
+    def _provide(self, elements: int) -> None:
+        """Have memory for so many numbers. More of it drops all records, so that it is at least doubled."""
+        held = len(self._memory)
+        if held < elements:
+            most = self._max_bytes // self._weights.embedding.element_size()
+            self.release()  # before more is asked for: both might not fit
+            self._memory = _zeros(self._weights.embedding, max(elements, min(2 * held, most)))
+
+    def _make(self, elements: int, count: int, positions: int) -> Layout:
+        slots = lay_out(self._weights, self._memory[:elements], count, positions)
         work = functools.partial(step, self._weights, slots, self._end_ids)
-        return Layout(slots, Replay(work, memory.device, self._replays))
+        return Layout(slots, Replay(work, self._memory.device, self._replays))
 
 
 def _zeros(like: torch.Tensor, elements: int) -> torch.Tensor:

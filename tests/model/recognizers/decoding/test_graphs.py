@@ -1,7 +1,9 @@
 import pytest
 import torch
 
+from funasr_beam.model.batching import BatchLimits, run_in_batches
 from funasr_beam.model.recognizers.decoding.engine import DecodingEngine
+from funasr_beam.model.recognizers.decoding.graphs import Replay
 from funasr_beam.model.recognizers.decoding.limits import RECORDED, EngineLimits, Grid
 from funasr_beam.model.recognizers.greedy import decode_greedily
 from tests.qwen3 import END_IDS, make_prompts, tiny_qwen3
@@ -47,6 +49,33 @@ def test_records_are_given_back_with_the_memory_that_they_are_about(monkeypatch)
     recorded = len(made)
     assert [item.token_ids for item in engine.decode(prompts, budgets)] == [item.token_ids for item in first]
     assert len(made) == 2 * recorded
+
+
+def test_where_recording_runs_out_of_memory_halves_of_the_list_are_decoded_with_fewer_rows(monkeypatch):
+    pretend_graphs(monkeypatch)
+    record = Replay.record
+
+    def narrow(self, rows, positions):
+        if rows > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        record(self, rows, positions)
+
+    monkeypatch.setattr(Replay, "record", narrow)
+    model = tiny_qwen3()
+    engine = DecodingEngine(model, END_IDS, EngineLimits(max_rows=8), RECORDED)
+    prompts, budgets = ask(model, 13, 3)
+    asked = []
+
+    def work(places):
+        asked.append(len(places))
+        return engine.decode([prompts[place] for place in places], [budgets[place] for place in places])
+
+    found = run_in_batches(work, [1.0] * 13, BatchLimits(100.0, 13))
+    with torch.inference_mode():
+        wanted = decode_greedily(model, prompts, budgets, END_IDS)
+    assert [item.token_ids for item in found] == [item.token_ids for item in wanted]
+    assert asked[0] == 13
+    assert max(asked[-2:]) <= 4
 
 
 def test_on_a_cpu_nothing_is_recorded():

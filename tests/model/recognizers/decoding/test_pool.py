@@ -27,6 +27,15 @@ def test_the_same_layout_stays_where_it_is_until_more_memory_is_needed():
     assert pool.lay_out(8, 64) is larger
 
 
+def test_memory_at_least_doubles_so_that_few_layouts_are_lost_and_never_passes_its_limit():
+    pool = make_pool(1_000)
+    pool.lay_out(4, 100)
+    address = pool.lay_out(5, 100).slots.keys.data_ptr()  # room for eight
+    assert pool.lay_out(8, 100).slots.keys.data_ptr() == address
+    pool.lay_out(9, 100)
+    assert len(pool._memory) * 4 == pool._max_bytes
+
+
 def test_layouts_that_were_not_used_for_long_are_forgotten():
     pool = make_pool(1_000)
     kept = pool.lay_out(10, 100)
