@@ -136,9 +136,13 @@ def run_in_batches(
 
 
 def _run_halving(
-    work: Callable[[list[int]], Sequence[Result]], places: list[int], results: dict[int, Result | Failure]
+    work: Callable[[list[int]], Sequence[Result]],
+    places: list[int],
+    results: dict[int, Result | Failure],
+    *,
+    is_last_try: bool = False,
 ) -> None:
-    """Do a batch; where that fails, each half of it, down to single places."""
+    """Do a batch; where that fails, each half of it, down to single places; one that lacked memory is tried twice."""
     try:
         done = work(places)
     except _MODEL_FAILURES as error:
@@ -151,6 +155,9 @@ def _run_halving(
     # Outside the handler: its traceback holds the failed batch's tensors, and half of it must fit now.
     if failure.cause is Cause.OUT_OF_MEMORY:
         _free_memory()
+        if len(places) == 1 and not is_last_try:
+            _run_halving(work, places, results, is_last_try=True)
+            return
     if len(places) == 1:
         results[places[0]] = failure
         return

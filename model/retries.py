@@ -7,6 +7,7 @@ from itertools import islice
 
 from funasr_beam.model.batching import BatchLimits, recognize_all
 from funasr_beam.model.borders import settle_border
+from funasr_beam.model.errors import Cause
 from funasr_beam.model.guards import TONES_UNDER, Evidence, Symptom, examine, tonality
 from funasr_beam.model.language_id import SpokenLanguage
 from funasr_beam.model.recognizers.base import Recognizer, Utterance
@@ -42,6 +43,11 @@ class Listened:
         inside = [(max(a, start_s) - start_s, min(b, end_s) - start_s) for a, b in self.speech or ()]
         speech = None if self.speech is None else tuple((a, b) for a, b in inside if a < b)
         return replace(self, utterance=replace(self.utterance, samples=samples), speech=speech)
+
+    def halves(self) -> "list[tuple[Seconds, Listened]]":
+        """Both halves, cut at the quietest place, with their beginnings."""
+        middle_s, length_s = _quietest_s(self.utterance), self.utterance.duration_s
+        return [(0.0, self.part(0.0, middle_s)), (middle_s, self.part(middle_s, length_s))]
 
     def without_hints(self) -> "Listened":
         """The same without hotwords and context."""
@@ -86,9 +92,7 @@ class _Part:
         if is_whole:
             told = self.listened.utterance.options != source.utterance.options
             return [(self.start_s, source)] if told else []
-        middle_s = _quietest_s(source.utterance)
-        halves = [(0.0, source.part(0.0, middle_s)), (middle_s, source.part(middle_s, length_s))]
-        return [(self.start_s + offset_s, half) for offset_s, half in halves]
+        return [(self.start_s + offset_s, half) for offset_s, half in source.halves()]
 
 
 def recognize_guarded(
@@ -99,12 +103,19 @@ def recognize_guarded(
     What a guard objects to is recognised again: in halves cut at the quietest place, then in halves of the bad ones
     without hotwords and context, then in halves of these. The better text stays, with `<symptom>_repaired` where
     nothing is wrong with it any more and `<symptom>` where something still is. Which attempts an utterance gets depends
-    on itself only, so that its batch mates cannot change its text. With no `rounds` it is flagged only.
+    on itself only, so that its batch mates cannot change its text. With no `rounds` it is flagged only. What does not
+    fit into memory even on its own is recognised in parts that do.
 
     Raises:
         Exception: as `recognize_all`.
     """
     outcomes = recognize_all(recognizer, [item.utterance for item in listened], limits)
+    divided = {
+        place: join(fitting)
+        for place, outcome in enumerate(outcomes)
+        if _lacked_memory(outcome) and (fitting := _fitting_parts(recognizer, listened[place], limits))
+    }
+    outcomes = [divided.get(place, outcome) for place, outcome in enumerate(outcomes)]
     first = {
         place: _judge(0.0, listened[place], outcome)
         for place, outcome in enumerate(outcomes)
@@ -118,9 +129,31 @@ def recognize_guarded(
     return [
         Recognized(outcome)
         if isinstance(outcome, Failure)
-        else _settle(first[place], parts.get(place, []), attempts[place])
+        else _settle(first[place], parts.get(place, []), attempts[place], is_divided=place in divided)
         for place, outcome in enumerate(outcomes)
     ]
+
+
+def _lacked_memory(outcome: Hypothesis | Failure) -> bool:
+    return isinstance(outcome, Failure) and outcome.cause is Cause.OUT_OF_MEMORY
+
+
+def _fitting_parts(
+    recognizer: Recognizer, listened: Listened, limits: BatchLimits, start_s: Seconds = 0.0
+) -> list[_Part]:
+    """An utterance in parts that each fit into memory; none if one of them fails all the same."""
+    if listened.utterance.duration_s < 2 * _MIN_PART_S:
+        return []
+    parts = []
+    for offset_s, half in listened.halves():
+        (outcome,) = recognize_all(recognizer, [half.utterance], limits)
+        found = [] if isinstance(outcome, Failure) else [_judge(start_s + offset_s, half, outcome)]
+        if _lacked_memory(outcome):
+            found = _fitting_parts(recognizer, half, limits, start_s + offset_s)
+        if not found:
+            return []
+        parts += found
+    return parts
 
 
 def _judge(start_s: Seconds, listened: Listened, hypothesis: Hypothesis) -> _Part:
@@ -154,20 +187,21 @@ def _try_again(
     return {place for place, _ in tries}
 
 
-def _settle(first: _Part, parts: Sequence[_Part], attempts: int) -> Recognized:
+def _settle(first: _Part, parts: Sequence[_Part], attempts: int, *, is_divided: bool) -> Recognized:
     """The better of the first hypothesis and the joined parts, with what is or was wrong."""
+    told = attempts + is_divided
     if attempts == 1:
-        return Recognized(first.hypothesis, tuple(first.symptoms))
+        return Recognized(first.hypothesis, tuple(first.symptoms), told)
     bad_s = sum(part.listened.utterance.duration_s for part in parts if part.is_bad)
     if bad_s >= first.listened.utterance.duration_s:
-        return Recognized(first.hypothesis, tuple(first.symptoms), attempts)
+        return Recognized(first.hypothesis, tuple(first.symptoms), told)
     joined = join(parts)
     options = parts[0].listened.utterance.options if len(parts) == 1 else first.listened.utterance.options
     left = {*examine(joined, first.listened.evidence, options)}
     left |= {symptom for part in parts if part.is_bad for symptom in part.symptoms}
     flags = [symptom.value for symptom in Symptom if symptom in left]
     flags += [symptom.repaired for symptom in first.symptoms if symptom not in left]
-    return Recognized(joined, tuple(flags), attempts)
+    return Recognized(joined, tuple(flags), told)
 
 
 def join(parts: Sequence[_Part]) -> Hypothesis:

@@ -17,6 +17,10 @@ UNIT_S = 3_600.0
 """Audio of a unit, whose encoded frames wait together for their texts."""
 
 _LONGEST_FRAMES = 500  # 30 s: each frame is masked from every other one, so that a frame costs more in a long segment
+_SMALL_THINGS = 1.03
+"""Masks, positions, states of rows: a few percent in small batches."""
+_FOR_ANY_BATCH = 256 << 10
+"""Of attention's kernels, however small a batch is."""
 _GIB = 1 << 30
 
 
@@ -38,11 +42,11 @@ class MemoryNeeds:
             frames: of the whole batch.
             longest: frames of its longest utterance.
         """
-        return frames * (self.frame + longest * self.mask)
+        return _FOR_ANY_BATCH + frames * (self.frame + longest * self.mask)
 
     def reading(self, tokens: int, rows: int) -> int:
         """At once, for the prompts of some rows, padding counted."""
-        return tokens * self.token + rows * self.row
+        return max(tokens * self.token, rows * self.row + tokens * self.token // 8)
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Shares:
 
 
 GPU = Shares(0.9, _GIB // 2, 960.0, 16_384, 256)
-CPU = Shares(0.25, 0, 240.0, 2_048, 16)
+CPU = Shares(0.25, 0, 240.0, 2_048, 32)
 """Several processes share its memory; more rows at once only cost more of it."""
 
 
@@ -87,12 +91,13 @@ def needs_of(model: Any) -> MemoryNeeds:
     heads = (text.num_attention_heads + 2 * text.num_key_value_heads) * text.head_dim
     read = text.hidden_size + max(7.25 * heads, 4 * text.intermediate_size) + 2 * text.head_dim
     return MemoryNeeds(
-        frame=number * max(audio.hidden_size + adapted, encoded) + 4 * audio.input_size,
+        frame=round(_SMALL_THINGS * (number * max(audio.hidden_size + adapted, encoded) + 4 * audio.input_size)),
         mask=1 + number,
         kept_frame=number * audio.hidden_size + written * text.hidden_size,
-        token=round(written * (read + text.hidden_size)),
+        token=round(_SMALL_THINGS * written * (read + text.hidden_size)),
         position=written * 2 * text.num_hidden_layers * text.num_key_value_heads * text.head_dim,
-        row=round(1.02 * text.vocab_size * (8 if written == 4 else written + 8)),
+        row=round(_SMALL_THINGS * text.vocab_size * (8 if written == 4 else written + 8))
+        + 4 * text.hidden_size * written,
     )
 
 

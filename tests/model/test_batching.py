@@ -168,3 +168,14 @@ def test_what_torch_really_raises_on_a_cpu_is_out_of_memory():
 
 def test_out_of_memory_is_worth_another_try():
     assert failure_of(torch.OutOfMemoryError("CUDA out of memory")).retryable
+
+
+def test_a_single_utterance_that_lacks_memory_is_tried_again_once_memory_is_freed():
+    class Fragmented(DefectiveRecognizer):
+        def recognize(self, utterances):
+            self.most = len(self.sizes)  # the second try finds room
+            return super().recognize(utterances)
+
+    recognizer = Fragmented()
+    assert texts(recognize_all(recognizer, utterances(1), LIMITS)) == ["0"]
+    assert recognizer.sizes == [1, 1]

@@ -3,11 +3,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from funasr_beam.model.batching import FEW_BATCHES_S, BatchLimits
+from funasr_beam.model.errors import Cause
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.families import load_recognizer
-from funasr_beam.model.records import Failure, RecognitionOptions
+from funasr_beam.model.records import Failure, Hypothesis, RecognitionOptions
 from funasr_beam.model.retries import Listened, recognize_guarded
 from tests.audio_doubles import mixed_utterances
 from tests.recognizer_doubles import (
@@ -163,3 +165,33 @@ def test_a_real_model_that_does_not_end_is_flagged(tiny_checkpoint):
 
 def test_nothing_gives_nothing():
     assert recognize_guarded(Reader(), [], LIMITS) == []
+
+
+def out_of_memory_above(limit_s):
+    """Has memory for so much audio at once."""
+
+    def defect(utterance, hypothesis):
+        if utterance.duration_s > limit_s:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return hypothesis
+
+    return defect
+
+
+def test_what_does_not_fit_into_memory_alone_is_recognised_in_parts_with_times_on_its_own_clock():
+    whole, (divided, neighbour) = (
+        run(Reader(), listen(WORDS[:20]))[0],
+        run(Reader(out_of_memory_above(5.0)), listen(WORDS[:20]), listen(WORDS[:3])),
+    )
+    assert divided.outcome.text == whole.outcome.text
+    assert [word.start_s for word in divided.outcome.words] == pytest.approx(
+        [word.start_s for word in whole.outcome.words], abs=0.01
+    )
+    assert (divided.attempts, neighbour.attempts) == (2, 1)
+    assert divided.flags == ()
+
+
+def test_what_fits_in_no_part_is_a_failure_of_its_own():
+    failed, fine = run(Reader(out_of_memory_above(1.0)), listen(WORDS[:20]), listen(WORDS[:1]))
+    assert failed.outcome.cause is Cause.OUT_OF_MEMORY
+    assert isinstance(fine.outcome, Hypothesis)

@@ -1,7 +1,9 @@
+import collections
 import random
 import shutil
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from funasr_beam.model.checkpoint import resolve
 from funasr_beam.model.errors import Cause, RecordingError, RunError
 from funasr_beam.model.languages import LANGUAGE_NAMES
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
+from funasr_beam.model.recognizers.decoding import pool
 from funasr_beam.model.recognizers.fun_asr_nano import (
     FunAsrNanoRecognizer,
     clean_text,
@@ -250,3 +253,38 @@ def test_the_clock_tells_where_the_time_goes_and_counts_the_steps(tiny_checkpoin
     assert {FEATURES, ENCODER, PREFILL, DECODE} <= set(stages)
     assert 4 <= stages[DECODE].count <= 5
     assert 0.5 * took_s < sum(clock.seconds().values()) <= took_s
+
+
+def test_a_device_whose_memory_is_nearly_full_writes_the_same_texts(tiny_checkpoint, utterances, alone, monkeypatch):
+    recognizer = FunAsrNanoRecognizer.load(resolve(str(tiny_checkpoint)), RecognizerSettings(device="cpu"))
+    memory = SmallMemory(recognizer, monkeypatch, bytes_in_all=1_200_000)
+    assert texts(recognize_all(recognizer, utterances[:10], recognizer.batch_limits)) == texts(alone[:10])
+    assert memory.refusals["encoding"] > 0
+    assert memory.refusals["keys and values"] > 0
+
+
+class SmallMemory:
+    """Takes part in what asks for much memory, and refuses what all of it together may not have."""
+
+    def __init__(self, recognizer, monkeypatch, bytes_in_all):
+        self.most, self.held, self.refusals = bytes_in_all, weakref.WeakSet(), collections.Counter()
+        zeros, encode = pool._zeros, recognizer._encode_audio
+
+        def limited_zeros(like, elements):
+            self.ask("keys and values", elements * like.element_size())
+            found = zeros(like, elements)
+            self.held.add(found)
+            return found
+
+        def limited_encode(features):
+            self.ask("encoding", features.mask.numel() * 2_000)
+            return encode(features)
+
+        monkeypatch.setattr(pool, "_zeros", limited_zeros)
+        monkeypatch.setattr(recognizer, "_encode_audio", limited_encode)
+
+    def ask(self, what, more):
+        """Raise where that is too much beside what lives."""
+        if more + sum(item.nbytes for item in self.held) > self.most:
+            self.refusals[what] += 1
+            raise torch.OutOfMemoryError("CUDA out of memory")
