@@ -215,16 +215,16 @@ class _Child:
             _pipe(pipe).close()
         return status
 
-    def _read_exactly(self, count: int) -> bytes:
-        parts = []
-        while count > 0:
+    def _read_exactly(self, count: int) -> bytearray:
+        data = bytearray(count)
+        place, pipe = memoryview(data), _pipe(self._process.stdout).fileno()
+        while place:
             self._wait()
-            part = os.read(_pipe(self._process.stdout).fileno(), min(count, 2**20))
-            if not part:
+            received = os.readv(pipe, [place])
+            if not received:
                 raise EOFError
-            parts.append(part)
-            count -= len(part)
-        return b"".join(parts)
+            place = place[received:]
+        return data
 
     def _wait(self) -> None:
         ready = select.poll()

@@ -36,7 +36,7 @@ class Message:
 
     kind: str  # "ready", "alive", "opened", "samples", "summary", "media", "failure", "stop"
     data: dict[str, Any]
-    payload: bytes = b""
+    payload: bytes | bytearray = b""
 
 
 def pack(message: Message) -> bytes:
@@ -45,7 +45,7 @@ def pack(message: Message) -> bytes:
     return PREFIX.pack(len(header), len(message.payload)) + header
 
 
-def unpack(read_exactly: Callable[[int], bytes]) -> Message:
+def unpack(read_exactly: Callable[[int], bytearray]) -> Message:
     """The next message.
 
     Raises:
