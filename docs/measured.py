@@ -102,6 +102,25 @@ def _flink(found: dict[str, Any]) -> str:
     )
 
 
+def _host_path(found: dict[str, Any]) -> str:
+    parts = [f"{name} {own['x_realtime']:,.0f}x" for name, own in found["formats"].items()]
+    return f"{', '.join(parts)} audio s per CPU s; besides {_least_start(found):.0f} CPU s to start"
+
+
+def _least_start(found: dict[str, Any]) -> float:
+    return min(float(own["start_cpu_s"]) for own in found["formats"].values())
+
+
+def _text_path(found: dict[str, Any]) -> str:
+    costs = {name: cost["median"] for name, cost in found["ms_a_segment"].items()}
+    theirs = costs["ITN, by wetext's own functions"]
+    return (
+        f"ITN {costs['ITN']:.1f} ms a segment (wetext's own functions {theirs:.0f}), "
+        f"word times {costs['word times, CTC alignment of 12 s']:.1f}, language and guards "
+        f"{costs['language of 31'] + costs['guards']:.1f}"
+    )
+
+
 ROWS: dict[str, tuple[str, Callable[[dict[str, Any]], str], str]] = {
     "rerun": ("unchanged rerun over 10,000 recordings", _rerun, "python -m benchmarks.rerun --store"),
     "nights": (
@@ -133,4 +152,10 @@ ROWS: dict[str, tuple[str, Callable[[dict[str, Any]], str], str]] = {
     "metrics": ("1,000,000 segments", _million, "python -m benchmarks.metrics --store"),
     "answers": ("1,000,000 segments", _million, "python -m benchmarks.answers --store"),
     "flink": ("a Flink cluster on this machine", _flink, "python -m benchmarks.flink --store"),
+    "host_path": (
+        "files to tables without a recogniser, one process tree",
+        _host_path,
+        "python -m benchmarks.host_path --minutes 60 --store",
+    ),
+    "text_path": ("text of number-rich segments", _text_path, "python -m benchmarks.text_path --store"),
 }
