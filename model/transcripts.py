@@ -16,7 +16,13 @@ from funasr_beam.model.confidence import segment_confidence, weigh_words
 from funasr_beam.model.front_end import SpanAudio, UnitAudio
 from funasr_beam.model.itn import FinalWord, InverseTextNormalizer
 from funasr_beam.model.language_id import LanguageDetector, SpokenLanguage
-from funasr_beam.model.recognizers.base import Recognizer, RecognizerSettings, RemoteSettings, Utterance
+from funasr_beam.model.recognizers.base import (
+    EncoderPrecision,
+    Recognizer,
+    RecognizerSettings,
+    RemoteSettings,
+    Utterance,
+)
 from funasr_beam.model.recognizers.families import load_recognizer
 from funasr_beam.model.records import Failure, Hypothesis, Seconds, Segment, Word
 from funasr_beam.model.results import SegmentResult, SpanResult, StageSeconds, UnitResult
@@ -40,6 +46,7 @@ class TranscriberConfig:
     max_items: int = 0
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
     remote: RemoteSettings = field(default_factory=RemoteSettings)
+    encoder_precision: EncoderPrecision = "float32"
 
 
 @lru_cache(maxsize=1)
@@ -54,6 +61,7 @@ def load_transcriber(config: TranscriberConfig) -> "UnitTranscriber":
         audio_tokens=config.audio_tokens,
         encoder_padded_s=config.max_padded_s,
         remote=config.remote,
+        encoder_precision=config.encoder_precision,
     )
     return UnitTranscriber(load_recognizer(config.model, settings), config)
 

@@ -122,6 +122,9 @@ class RecognitionConfig(Section):
     audio_tokens: Literal["checkpoint", "low", "all"] = Field(
         "checkpoint", description="How many audio rows the language model sees; the checkpoint knows."
     )
+    encoder_precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Number type of Fun-ASR-Nano's encoder and adaptor; bfloat16 may change a text."
+    )
     repair: bool = Field(
         True, description="Whether what a guard objects to is recognised again; if not, it is flagged only."
     )
@@ -312,6 +315,8 @@ def text_hash(config: Config, segmentation: SegmentationConfig, model: str, vers
         "model": model,
         "versions": dict(versions),
     }
+    if config.recognition.encoder_precision != "float32":  # work that was done before there was a choice stays done
+        settings["encoder_precision"] = config.recognition.encoder_precision
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -215,6 +215,7 @@ def _stage(
             config.batching.max_items,
             alignment_settings(config),
             RemoteSettings(**config.remote.model_dump()),
+            told.encoder_precision,
         ),
         committed,
     )

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from funasr_beam.model.batching import BatchLimits
 
 
+EncoderPrecision = Literal["float32", "bfloat16"]
+
+
 @dataclass(frozen=True, eq=False)
 class Utterance:
     """What is recognised at once: samples, and what is known about them."""
@@ -46,6 +49,7 @@ class RecognizerSettings:
     encoder_padded_s: Seconds = 0.0  # audio with its padding that is encoded at once; 0: what suits device and memory
     base_tokens: int = 32  # a hypothesis may have this many tokens
     remote: RemoteSettings = field(default_factory=RemoteSettings)
+    encoder_precision: EncoderPrecision = "float32"  # of encoder and adaptor, as upstream; Fun-ASR-Nano only
     tokens_per_s: float = 20.0  # and this many per second: far above speech, well below an endless loop
     clock: StageClock = field(default_factory=StageClock, compare=False)  # told where the time goes
 

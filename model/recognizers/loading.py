@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from funasr_beam.model.errors import RunError
+from funasr_beam.model.recognizers.base import EncoderPrecision
 
 _ATTENTION = "sdpa"
 
@@ -28,8 +29,13 @@ def load_processor(folder: Path, kind: Any = None) -> Any:
         return (kind or FunAsrNanoProcessor).from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
-def load_model(folder: Path, device: torch.device) -> Any:
+def load_model(folder: Path, device: torch.device, encoder_precision: EncoderPrecision = "float32") -> Any:
     """The model in eval mode on the device: float32, and on a GPU the LLM in bfloat16.
+
+    Args:
+        folder: the checkpoint.
+        device: where it computes.
+        encoder_precision: of encoder and adaptor.
 
     Raises:
         RunError: weights are missing or do not fit, or the adaptor would attend to padding.
@@ -40,6 +46,9 @@ def load_model(folder: Path, device: torch.device) -> Any:
     check_attention(model)
     if device.type == "cuda":
         lower_llm_precision(model)
+    if encoder_precision == "bfloat16":
+        model.model.audio_tower.to(torch.bfloat16)
+        model.model.multi_modal_projector.to(torch.bfloat16)
     return model.to(device)
 
 

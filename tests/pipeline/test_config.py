@@ -1,7 +1,8 @@
 import pytest
 
 from funasr_beam.model.errors import UsageError
-from funasr_beam.pipeline.config import Config, describe_keys, load_config
+from funasr_beam.model.segmentation import SegmentationConfig
+from funasr_beam.pipeline.config import Config, describe_keys, load_config, text_hash
 
 REQUIRED = {"input": ("in",), "output": "out"}
 
@@ -90,3 +91,12 @@ def test_storages_and_their_secrets_are_no_part_of_a_configuration():
     with pytest.raises(UsageError, match="AWS_PROFILE") as caught:
         load_config(None, ["input=a", "output=b", "storage.secret=s3cr3t", "storage.key=AKIA"], {})
     assert "s3cr3t" not in str(caught.value)
+
+
+def test_the_encoders_precision_changes_the_hash_only_where_it_is_not_the_usual_one():
+    def hashed(*assignments):
+        config = load_config(None, assignments, REQUIRED)
+        return text_hash(config, SegmentationConfig(), "m", {})
+
+    assert hashed() == hashed("recognition.encoder_precision='float32'")
+    assert hashed() != hashed("recognition.encoder_precision='bfloat16'")

@@ -78,3 +78,13 @@ def test_the_llm_may_compute_in_bfloat16_beside_a_float32_encoder(tiny_checkpoin
     assert mixed._model.lm_head.weight is mixed._model.get_input_embeddings().weight
     assert mixed._model.model.audio_tower.dtype == torch.float32
     assert all(hypothesis.tokens for hypothesis in mixed.recognize(utterances[:4]))
+
+
+def test_the_encoder_computes_in_bfloat16_by_choice_and_the_language_model_stays_as_it_is(tiny_checkpoint, utterances):
+    settings = RecognizerSettings(device="cpu", encoder_precision="bfloat16", base_tokens=4, tokens_per_s=0)
+    recognizer = FunAsrNanoRecognizer.load(resolve(str(tiny_checkpoint)), settings)
+    parts = recognizer._model.model
+    lowered = {part.dtype for own in (parts.audio_tower, parts.multi_modal_projector) for part in own.parameters()}
+    assert lowered == {torch.bfloat16}
+    assert {part.dtype for part in parts.language_model.parameters()} == {torch.float32}
+    assert all(len(hypothesis.tokens) > 0 for hypothesis in recognizer.recognize(utterances))
