@@ -97,7 +97,7 @@ def install(command: StageClock, threads: StageClock, recordings: Recordings, *,
     _wrap(transcription, "assemble", command, "assemble")
     _wrap(transcription, "_finish", command, "metrics, report")
     _wrap(FrontEnd, "prepare", threads, "borders, layout, cut")
-    _wrap(Decoder, "decode_range", threads, "decode")
+    _wrap(Decoder, "decode_range", threads, "decode the file")
     _wrap(SpeechDetector, "speech_probabilities", threads, "VAD")
     _wrap(transcripts.UnitTranscriber, "transcribe", threads, "batch, language, ITN")
     _wrap(FunAsrNanoRecognizer, "recognize", threads, "wait for the model, text", recordings.keep)

@@ -12,7 +12,6 @@ noise. `--store` keeps the result in benchmarks/results/end_to_end_DEVICE.json.
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,7 +26,6 @@ from benchmarks.host_path import FORMATS, write_speech
 from benchmarks.random_checkpoints import make_checkpoint
 
 RESULTS = Path(__file__).parent / "results"
-FILE_MINUTES = 10.0
 COMMAND, THREADS = "command", "threads"
 
 
@@ -36,7 +34,7 @@ def main() -> None:
     arguments = parse()
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
-        audio_s = write_files(place / "in", arguments.hours)
+        audio_s = write_speech(place / "in", next(iter(FORMATS.values())), arguments.hours * 60)
         model = "demo"
         if arguments.size != "demo":
             model = str(make_checkpoint(arguments.work or place / "checkpoint", arguments.size).converted)
@@ -67,17 +65,6 @@ def parse() -> argparse.Namespace:
     arguments.hours = arguments.hours or (20.0 if arguments.device == "cuda" else 0.5)
     arguments.workers = arguments.workers or min(len(os.sched_getaffinity(0)), 8)
     return arguments
-
-
-def write_files(folder: Path, hours: float) -> float:
-    """MP3 files of ten minutes, or one that is shorter; gives the seconds of audio in all of them."""
-    minutes = min(FILE_MINUTES, hours * 60)
-    count = max(1, round(hours * 60 / minutes))
-    each_s = write_speech(folder, next(iter(FORMATS.values())), minutes)
-    (first,) = folder.glob("speech.*")
-    for number in range(1, count):
-        shutil.copy(first, folder / f"speech-{number}{first.suffix}")
-    return each_s * count
 
 
 def run(arguments: argparse.Namespace, model: str, place: Path) -> dict[str, Any]:
