@@ -1,6 +1,7 @@
 """One line for each stored result that says how the whole holds up: rows of a table in the README."""
 
 import json
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,22 @@ def _host_path(found: dict[str, Any]) -> str:
     return f"{', '.join(parts)} audio s per CPU s; besides {_least_start(found):.0f} CPU s to start"
 
 
+def _recognizer(found: dict[str, Any]) -> str:
+    parts = []
+    for name, profile in found["profiles"].items():
+        ours = profile["ways"]["ours"]
+        for who, way in profile["ways"].items():
+            if who != "ours":
+                wall, cpu = (_median(ours[key]) / _median(way[key]) for key in ("x_realtime", "x_realtime_of_cpu"))
+                same = f"{way['equal_texts']} of {way['compared_texts']} texts equal"
+                parts.append(f"{name}: {wall:.1f} x {who} ({cpu:.1f} x for each CPU second), {same}")
+    return "; ".join(parts)
+
+
+def _median(values: list[float]) -> float:
+    return statistics.median(values)
+
+
 def _least_start(found: dict[str, Any]) -> float:
     return min(float(own["start_cpu_s"]) for own in found["formats"].values())
 
@@ -156,6 +173,11 @@ ROWS: dict[str, tuple[str, Callable[[dict[str, Any]], str], str]] = {
         "files to tables without a recogniser, one process tree",
         _host_path,
         "python -m benchmarks.host_path --minutes 60 --store",
+    ),
+    "recognizer_cpu": (
+        "recogniser of full size, random weights, on this CPU",
+        _recognizer,
+        "make bench",
     ),
     "text_path": ("text of number-rich segments", _text_path, "python -m benchmarks.text_path --store"),
 }

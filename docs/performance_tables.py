@@ -102,13 +102,39 @@ def end_to_end(found: Mapping[str, Any]) -> str:
 
 
 def host_path(found: Mapping[str, Any]) -> str:
-    """What a core does without the recogniser."""
+    """What a core does without the recogniser, where its time goes, and others beside it."""
     rows = [
         f"| {name} | {kind['x_realtime']:,.0f} ({kind['slowest']:,.0f} to {kind['fastest']:,.0f}) |"
         for name, kind in found["formats"].items()
     ]
     head = ["| input | audio seconds for each CPU second (spread) |", "| --- | ---: |"]
-    return "\n".join([_machine(found) + ":", "", *head, *rows])
+    return "\n".join([_machine(found) + ":", "", *head, *rows, "", *_host_stages(found), "", *_host_peers(found)])
+
+
+def _host_stages(found: Mapping[str, Any]) -> list[str]:
+    costs = {name: kind["stages_ms_per_audio_minute"] for name, kind in found["formats"].items()}
+    stages = next(iter(costs.values()))
+    rows = [f"| {stage} | {' | '.join(f'{cost[stage]:,.1f}' for cost in costs.values())} |" for stage in stages]
+    head = f"| CPU milliseconds for each minute of audio | {' | '.join(costs)} |"
+    return [head, f"| --- {'| ---: ' * len(costs)}|", *rows]
+
+
+def _host_peers(found: Mapping[str, Any]) -> list[str]:
+    """Loading and VAD of others on the same files in the same run; theirs mix stereo down to one channel."""
+    lines = [
+        "| audio seconds for each CPU second | loading | VAD | both | ours / theirs |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for name, peers in found["peers_x_realtime"].items():
+        stages = found["formats"][name]["stages_ms_per_audio_minute"]
+        loading_ms, vad_ms = stages["decode"] + stages["receive samples"], stages["VAD"]
+        loading, both = 60_000 / loading_ms, 60_000 / (loading_ms + vad_ms)
+        lines.append(f"| {name}: funasr-beam | {loading:,.0f} | {60_000 / vad_ms:,.0f} | {both:,.0f} | |")
+        for who, peer in peers.items():
+            vad, ours = (f"{peer['vad']:,.0f}", both) if peer["vad"] else ("-", loading)
+            cells = f"{peer['loading']:,.0f} | {vad} | {peer['both']:,.0f} | {ours / peer['both']:.1f}"
+            lines.append(f"| {name}: {who} {peer['version']} | {cells} |")
+    return lines
 
 
 def cards(found: Mapping[str, Any]) -> str:
