@@ -151,6 +151,7 @@ def report(arguments: argparse.Namespace) -> None:
     }
     label = device_label(arguments.device) + ("_fp32" if arguments.precision == "fp32" else "")
     path = arguments.output / f"recognizer_{label}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
