@@ -96,11 +96,10 @@ def _plan_scale(found: dict[str, Any]) -> str:
 
 
 def _flink(found: dict[str, Any]) -> str:
-    summary = found["summary"]
-    return (
-        f"two TaskManagers {summary['speedup_of_two_task_managers']:.2f} x one (2 cores, busy otherwise); Flink takes "
-        f"{summary['flink_overhead_s']:.0f} s more than the local runner"
-    )
+    commands = {(timing["engine"], timing["at_once"]): f"{timing['command_s']:.0f} s" for timing in found["timings"]}
+    said = ", ".join(f"{engine} with {workers} {time}" for (engine, workers), time in commands.items())
+    speedup = found["summary"]["speedup_of_two_task_managers"]
+    return f"whole command: {said}; transcribing with two TaskManagers {speedup:.2f} x one (2 cores)"
 
 
 def _host_path(found: dict[str, Any]) -> str:
