@@ -103,7 +103,7 @@ def readme() -> str:
 
 def behaviour() -> str:
     """How the whole holds up."""
-    return f"How the whole holds up (on a machine that was busy otherwise, so times are upper bounds):\n\n{table()}"
+    return f"How the whole holds up (many were measured on a machine that was busy otherwise):\n\n{table()}"
 
 
 def machine() -> str:
@@ -153,7 +153,7 @@ def speed() -> str:
     rows += [f"| VAD: {name} | {found['median']:,.0f} x |" for name, found in vad.items()]
     head = [
         "Audio seconds for each CPU second (`python -m benchmarks.decode --minutes 5 --repeats 3 --hours 10 --store`, "
-        "`python -m benchmarks.vad --repeats 7 --store`; medians, on a machine that was busy otherwise):",
+        "`python -m benchmarks.vad --repeats 7 --store`; medians):",
         "",
         "| step | x realtime |",
         "| --- | --- |",
