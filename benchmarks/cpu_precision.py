@@ -26,7 +26,7 @@ from funasr_beam.model.checkpoint import resolve
 from funasr_beam.model.recognizers.base import RecognizerSettings
 from funasr_beam.model.recognizers.decoding.decoder import load_decoder
 from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
-from funasr_beam.model.recognizers.loading import lower_llm_precision
+from funasr_beam.model.recognizers.loading import lower_encoder_precision, lower_llm_precision
 
 RESULT = Path(__file__).parent / "results" / "cpu_precision.json"
 WAYS = ("float32", "bfloat16 encoder", "bfloat16 LLM", "bfloat16 both", "int8 encoder")
@@ -98,8 +98,7 @@ def measure_width() -> dict[str, float]:
     torch.set_num_threads(2)
     plain = build_model(layers=LAYERS, vocab_size=1_000)
     lowered, quantized = deepcopy(plain), deepcopy(plain)
-    lowered.model.audio_tower.to(torch.bfloat16)
-    lowered.model.multi_modal_projector.to(torch.bfloat16)
+    lower_encoder_precision(lowered)
     quantized.model.audio_tower = quantize_dynamic(quantized.model.audio_tower, {torch.nn.Linear}, torch.qint8)
     models = {"float32": plain, "bfloat16": lowered, "int8": quantized}
     took: dict[str, list[float]] = {way: [] for way in models}

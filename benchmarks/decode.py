@@ -8,7 +8,6 @@ counts little. The long MP3 is decoded hour by hour. `--store` keeps the result 
 
 import argparse
 import json
-import os
 import re
 import statistics
 import tempfile
@@ -22,7 +21,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.hardware import describe_machine
+from benchmarks.hardware import cpu_so_far, describe_machine
 from funasr_beam.model.audio.decode import TimeRange, decode_range
 from funasr_beam.model.audio.sandbox import Decoder
 from funasr_beam.model.audio.source import MediaSource
@@ -125,14 +124,6 @@ def cpu_of(work: Callable[[], object], child: int | None) -> float:
     return time.process_time() + cpu_so_far(child) - before
 
 
-def cpu_so_far(process: int | None) -> float:
-    """User and system seconds of a process."""
-    if process is None:
-        return 0.0
-    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def measure_long(path: Path, hours: float) -> LongFile:
     """Probe, then decode hour by hour, dropping each."""
     source, start_mb = MediaSource(str(path)), memory_mb("self", "VmRSS")
@@ -165,11 +156,13 @@ def syllables(duration_s: float, rate: int, channels: int) -> npt.NDArray[np.int
     return (4000 * swell * rng.standard_normal((channels, frames), np.float32)).astype(np.int16)
 
 
-def write(path: Path, codec: str, rate: int, samples: npt.NDArray[np.int16]) -> Path:
-    """Encode samples to a file."""
+def write(path: Path, codec: str, rate: int, samples: npt.NDArray[np.int16], bit_rate: int = 0) -> Path:
+    """Encode (channels, frames) samples to a file; bit rate 0: the codec's own."""
     layout = "mono" if samples.shape[0] == 1 else "stereo"
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate, layout=layout)
+        if bit_rate:
+            stream.bit_rate = bit_rate
         for frame in frames_of(samples, rate, layout):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

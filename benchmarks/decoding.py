@@ -31,6 +31,7 @@ from funasr_beam.model.recognizers.decoding.engine import DecodingEngine
 from funasr_beam.model.recognizers.decoding.limits import EngineLimits
 from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
 from funasr_beam.model.recognizers.greedy import decode_greedily
+from funasr_beam.model.recognizers.local_model import pick_device
 from tests.qwen3 import QWEN3_06B, make_prompts, tiny_qwen3
 
 RESULTS = Path(__file__).parent / "results"
@@ -84,8 +85,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.set_verbosity_error()  # transformers would warn of texts that never end
     torch.set_num_threads(1)  # threads that wait for each other on a busy machine would count as work
-    wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(wanted if arguments.device == "auto" else arguments.device)
+    device = pick_device(arguments.device)
     print("| model | way | ms per step | operations per step | list (s) | spread | of loop | same text |")
     print("| --- | --- | ---: | ---: | ---: | --- | ---: | ---: |")
     for size in arguments.size:

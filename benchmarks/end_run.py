@@ -9,9 +9,9 @@ import argparse
 import functools
 import json
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from benchmarks.clocks import wrap
 from benchmarks.profiles import TOKENS_PER_S
 from funasr_beam.model import transcripts
 from funasr_beam.model.audio.sandbox import Decoder
@@ -89,36 +89,22 @@ class Recordings:
 
 def install(command: StageClock, threads: StageClock, recordings: Recordings, *, speech_budget: bool) -> None:
     """Put clocks around the stages."""
-    _wrap(transcription, "_plan", command, "plan")
-    _wrap(transcription, "load_transcriber", command, "load the model")
-    _wrap(
+    wrap(transcription, "_plan", command, "plan")
+    wrap(transcription, "load_transcriber", command, "load the model")
+    wrap(
         transcription, "_transcribe_units", command, TRANSCRIBE, lambda *_: threads.reset()
     )  # what planning probed is none of it
-    _wrap(transcription, "assemble", command, "assemble")
-    _wrap(transcription, "_finish", command, "metrics, report")
-    _wrap(FrontEnd, "prepare", threads, "borders, layout, cut")
-    _wrap(Decoder, "decode_range", threads, "decode the file")
-    _wrap(SpeechDetector, "speech_probabilities", threads, "VAD")
-    _wrap(transcripts.UnitTranscriber, "transcribe", threads, "batch, language, ITN")
-    _wrap(FunAsrNanoRecognizer, "recognize", threads, "wait for the model, text", recordings.keep)
-    _wrap(CommittedUnits, "commit", threads, "commit")
+    wrap(transcription, "assemble", command, "assemble")
+    wrap(transcription, "_finish", command, "metrics, report")
+    wrap(FrontEnd, "prepare", threads, "borders, layout, cut")
+    wrap(Decoder, "decode_range", threads, "decode the file")
+    wrap(SpeechDetector, "speech_probabilities", threads, "VAD")
+    wrap(transcripts.UnitTranscriber, "transcribe", threads, "batch, language, ITN")
+    wrap(FunAsrNanoRecognizer, "recognize", threads, "wait for the model, text", recordings.keep)
+    wrap(CommittedUnits, "commit", threads, "commit")
     budget = {"base_tokens": 0, "tokens_per_s": TOKENS_PER_S} if speech_budget else {}
     settings = functools.partial(RecognizerSettings, clock=threads, **budget)
     setattr(transcripts, "RecognizerSettings", settings)  # noqa: B010 - it is none of its exports
-
-
-def _wrap(owner: Any, function: str, clock: StageClock, stage: str, before: Callable[..., None] | None = None) -> None:
-    """Charge all calls of a function to a stage; `before` is told of each, with its arguments."""
-    inner: Callable[..., Any] = getattr(owner, function)
-
-    @functools.wraps(inner)
-    def timed(*args: Any, **kwargs: Any) -> Any:
-        if before is not None:
-            before(*args)
-        with clock.measure(stage):
-            return inner(*args, **kwargs)
-
-    setattr(owner, function, timed)
 
 
 if __name__ == "__main__":

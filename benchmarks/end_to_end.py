@@ -19,11 +19,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from benchmarks.hardware import describe_machine, device_label
 from benchmarks.host_path import FORMATS, write_speech
 from benchmarks.random_checkpoints import make_checkpoint
+from funasr_beam.model.recognizers.local_model import pick_device
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND, THREADS = "command", "threads"
@@ -61,7 +60,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--store", action="store_true", help="keep the result")
     arguments = parser.parse_args()
     if arguments.device == "auto":
-        arguments.device = "cuda" if torch.cuda.is_available() else "cpu"
+        arguments.device = pick_device("auto").type
     arguments.hours = arguments.hours or (20.0 if arguments.device == "cuda" else 0.5)
     arguments.workers = arguments.workers or min(len(os.sched_getaffinity(0)), 8)
     return arguments

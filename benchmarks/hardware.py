@@ -42,6 +42,14 @@ def peak_mb() -> int:
     return round(int(line.split()[1]) / 1024)
 
 
+def cpu_so_far(process: int | None) -> float:
+    """User and system seconds of a process; None: of no process."""
+    if process is None:
+        return 0.0
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _versions(names: list[str]) -> dict[str, str]:
     found = {}
     for name in names:

@@ -22,11 +22,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import av
 import numpy as np
 import numpy.typing as npt
 import soxr
 
+from benchmarks.decode import write
 from benchmarks.hardware import describe_machine
 from benchmarks.host_peers import PEERS
 from benchmarks.vad import synthetic_speech
@@ -144,17 +144,7 @@ def encode(path: Path, kind: Format, speech: npt.NDArray[np.int16]) -> None:
     """Store mono speech of 16 kHz; further channels hear other parts of it at the same time."""
     native = soxr.resample(speech, 16_000, kind.rate)
     samples = np.stack([np.roll(native, len(native) // kind.channels * channel) for channel in range(kind.channels)])
-    with av.open(str(path), "w") as container:
-        layout = ("mono", "stereo")[kind.channels - 1]
-        stream = container.add_stream(kind.codec, rate=kind.rate, layout=layout)
-        if kind.bit_rate:
-            stream.bit_rate = kind.bit_rate
-        for start in range(0, samples.shape[1], kind.rate):
-            block = np.ascontiguousarray(samples[:, start : start + kind.rate])
-            frame = av.AudioFrame.from_ndarray(block, "s16p", layout)
-            frame.sample_rate, frame.pts = kind.rate, start
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+    write(path, kind.codec, kind.rate, samples, kind.bit_rate)
 
 
 Runs = Sequence[tuple[Counter[str], Counter[str]]]

@@ -8,16 +8,14 @@ counts little; each stage has its own, without those of the stages that it calls
 
 import argparse
 import json
-import os
 import resource
-import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.clocks import wrap
+from benchmarks.hardware import cpu_so_far
 from funasr_beam.model import transcripts
 from funasr_beam.model.audio.sandbox import Decoder
 from funasr_beam.model.audio.source import MediaSource
@@ -28,6 +26,7 @@ from funasr_beam.model.front_end import FrontEnd
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.families import describe_model
 from funasr_beam.model.records import Hypothesis, Token
+from funasr_beam.model.stage_clock import StageClock
 from funasr_beam.model.vad import SpeechDetector
 from funasr_beam.pipeline import transcription
 from funasr_beam.pipeline.cli import main as funasr_beam
@@ -46,87 +45,40 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
-    ledger = Ledger()
-    install(ledger)
+    clock = StageClock(now=time.thread_time)
+    install(clock)
     began = time.monotonic()
     options = ["--model", "demo", "--workers", str(arguments.workers)]
     code = funasr_beam(["transcribe", str(arguments.input), "--output", str(arguments.output), *options])
-    print(json.dumps({"exit": code, "wall_s": time.monotonic() - began, "cpu_s": ledger.close()}))
+    print(json.dumps({"exit": code, "wall_s": time.monotonic() - began, "cpu_s": ledger(clock)}))
 
 
-class Ledger:
-    """CPU seconds by stage, which add up to those of this process and its children."""
-
-    def __init__(self) -> None:
-        self.seconds: defaultdict[str, float] = defaultdict(float)
-        self._lock = threading.Lock()
-        self._thread = threading.local()
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Charge what this thread does from here on to a stage, and not to the one around it."""
-        self._charge()
-        stack = self._stack()
-        stack.append(name)
-        try:
-            yield
-        finally:
-            self._charge()
-            stack.pop()
-
-    def add(self, name: str, seconds: float) -> None:
-        """Charge CPU seconds of another process."""
-        with self._lock:
-            self.seconds[name] += seconds
-
-    def wrap(self, owner: Any, function: str, name: str) -> None:
-        """Charge all calls of a function to a stage."""
-        inner: Callable[..., Any] = getattr(owner, function)
-
-        def timed(*args: Any, **kwargs: Any) -> Any:
-            with self.stage(name):
-                return inner(*args, **kwargs)
-
-        setattr(owner, function, timed)
-
-    def close(self) -> dict[str, float]:
-        """The stages, and the rest of all that was used since this process began."""
-        children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        total = time.process_time() + children.ru_utime + children.ru_stime
-        return dict(self.seconds) | {"rest": total - sum(self.seconds.values()), "total": total}
-
-    def _charge(self) -> None:
-        now = time.thread_time()
-        if stack := self._stack():
-            self.add(stack[-1], now - self._thread.since)
-        self._thread.since = now
-
-    def _stack(self) -> list[str]:
-        if not hasattr(self._thread, "stack"):
-            self._thread.stack = []
-        stack: list[str] = self._thread.stack
-        return stack
+def ledger(clock: StageClock) -> dict[str, float]:
+    """The stages, and the rest of all that this process and its children have used since they began."""
+    children, seconds = resource.getrusage(resource.RUSAGE_CHILDREN), clock.seconds()
+    total = time.process_time() + children.ru_utime + children.ru_stime
+    return seconds | {"rest": total - sum(seconds.values()), "total": total}
 
 
-def install(ledger: Ledger) -> None:
-    """Put the ledger around the stages, and nothing in the place of the recogniser."""
-    ledger.add("start: imports", time.process_time())
-    ledger.wrap(transcription, "_plan", "plan")
-    ledger.wrap(FrontEnd, "_border", "settle borders")
-    ledger.wrap(FrontEnd, "_cut_span", "layout, cut, quality")
-    ledger.wrap(SpeechDetector, "speech_probabilities", "VAD")
-    ledger.wrap(transcripts.UnitTranscriber, "transcribe", "batch, language, text")
-    ledger.wrap(CommittedUnits, "commit", "commit")
-    ledger.wrap(transcription, "assemble", "assemble")
-    ledger.wrap(transcription, "_finish", "metrics, report")
-    ledger.wrap(transcription, "load_transcriber", "start: text tools")
+def install(clock: StageClock) -> None:
+    """Put the clock around the stages, and nothing in the place of the recogniser."""
+    clock.add("start: imports", time.process_time())
+    wrap(transcription, "_plan", clock, "plan")
+    wrap(FrontEnd, "_border", clock, "settle borders")
+    wrap(FrontEnd, "_cut_span", clock, "layout, cut, quality")
+    wrap(SpeechDetector, "speech_probabilities", clock, "VAD")
+    wrap(transcripts.UnitTranscriber, "transcribe", clock, "batch, language, text")
+    wrap(CommittedUnits, "commit", clock, "commit")
+    wrap(transcription, "assemble", clock, "assemble")
+    wrap(transcription, "_finish", clock, "metrics, report")
+    wrap(transcription, "load_transcriber", clock, "start: text tools")
     for function in ("probe", "decode_range"):
-        ledger.wrap(Decoder, function, "receive samples")
-        _charge_child(ledger, function)
+        wrap(Decoder, function, clock, "receive samples")
+        _charge_child(clock, function)
     setattr(transcripts, "load_recognizer", NullRecognizer)  # noqa: B010 - it is none of its exports
 
 
-def _charge_child(ledger: Ledger, function: str) -> None:
+def _charge_child(clock: StageClock, function: str) -> None:
     """Charge what the decoder process uses meanwhile to decoding, and its start to starting."""
     inner = getattr(Decoder, function)
     probe = Decoder.probe
@@ -134,21 +86,14 @@ def _charge_child(ledger: Ledger, function: str) -> None:
     def charged(decoder: Decoder, source: MediaSource, *args: Any) -> Any:
         if decoder.pid is None:
             probe(decoder, source)
-            ledger.add("start: decoder process", _cpu_of(decoder.pid))
-        before = _cpu_of(decoder.pid)
+            clock.add("start: decoder process", cpu_so_far(decoder.pid))
+        before = cpu_so_far(decoder.pid)
         try:
             return inner(decoder, source, *args)
         finally:
-            ledger.add("decode", _cpu_of(decoder.pid) - before)
+            clock.add("decode", cpu_so_far(decoder.pid) - before)
 
     setattr(Decoder, function, charged)
-
-
-def _cpu_of(pid: int | None) -> float:
-    if pid is None:
-        return 0.0
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class NullRecognizer:

@@ -22,7 +22,7 @@ from benchmarks.hardware import describe_machine
 from funasr_beam.model.recognizers.decoding.forward import Prompts, prefill, step
 from funasr_beam.model.recognizers.decoding.slots import lay_out
 from funasr_beam.model.recognizers.decoding.weights import share_weights
-from funasr_beam.model.recognizers.loading import lower_llm_precision
+from funasr_beam.model.recognizers.loading import lower_encoder_precision, lower_llm_precision
 from funasr_beam.model.recognizers.memory import GPU, MemoryNeeds, needs_of, plan
 
 RESULT = Path(__file__).parent / "results" / "memory_model.json"
@@ -96,9 +96,8 @@ def build_model(layers: int | None = None, **text: int) -> Any:
 def measure(model: Any) -> Iterator[Peak]:
     """Peaks of all kinds of work: in float32, then in bfloat16."""
     for precision in (torch.float32, torch.bfloat16):
-        model.model.audio_tower.to(precision)
-        model.model.multi_modal_projector.to(precision)
         if precision is torch.bfloat16:
+            lower_encoder_precision(model)
             lower_llm_precision(model)
         name, needs = str(precision).removeprefix("torch."), needs_of(model)
         for rows, frames in ENCODED:

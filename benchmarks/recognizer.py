@@ -29,6 +29,7 @@ from benchmarks.recognizer_sides import SIDES, TIMED, Loading, Ours, Side, load_
 from benchmarks.recognizer_table import Part, Pass, join, read_part, show
 from funasr_beam.model.batching import BatchLimits
 from funasr_beam.model.recognizers.base import Utterance
+from funasr_beam.model.recognizers.local_model import pick_device
 from funasr_beam.model.stage_clock import DECODE
 
 RESULTS = Path(__file__).parent / "results"
@@ -71,7 +72,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--store", action="store_true", help="keep the result")
     arguments = parser.parse_args()
     if arguments.device == "auto":
-        arguments.device = "cuda" if torch.cuda.is_available() else "cpu"
+        arguments.device = pick_device("auto").type
     arguments.batch = arguments.batch or (64 if arguments.device == "cuda" else 16)
     return arguments
 

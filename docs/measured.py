@@ -115,14 +115,13 @@ def _recognizer(found: dict[str, Any]) -> str:
             if "equal_texts" in way:
                 # The port of transformers hears all audio tokens, and so do we beside it.
                 ours = ways.get("ours, all audio tokens", ways["ours"]) if who.startswith("transf") else ways["ours"]
-                wall, cpu = (_median(ours[key]) / _median(way[key]) for key in ("x_realtime", "x_realtime_of_cpu"))
+                wall, cpu = (
+                    statistics.median(ours[key]) / statistics.median(way[key])
+                    for key in ("x_realtime", "x_realtime_of_cpu")
+                )
                 same = f"{way['equal_texts']} of {way['compared_texts']} texts equal"
                 parts.append(f"{name}: {wall:.1f} x {who} ({cpu:.1f} x for each CPU second), {same}")
     return "; ".join(parts)
-
-
-def _median(values: list[float]) -> float:
-    return statistics.median(values)
 
 
 def _least_start(found: dict[str, Any]) -> float:

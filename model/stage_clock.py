@@ -42,15 +42,19 @@ class StageClock:
     the time that it spent in them. Two readings of the clock and a lock for each measurement: a microsecond.
     """
 
-    def __init__(self, synchronize: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self, synchronize: Callable[[], object] | None = None, now: Callable[[], Seconds] = time.perf_counter
+    ) -> None:
         """A clock that stands at zero.
 
         Args:
             synchronize: waits until a device has done what it was asked, before each reading of the clock; for
                 benchmarks alone, since a device that is waited for does not get its next work meanwhile.
                 None: a stage is charged what its thread waited for.
+            now: what is read; `time.thread_time` charges the CPU seconds of the thread instead.
         """
         self._synchronize = synchronize
+        self._read = now
         self._lock = threading.Lock()
         self._stages: dict[str, StageTime] = {}
         self._running = _Running()
@@ -67,7 +71,13 @@ class StageClock:
             took_s = self._now() - ended.began_s
             if stack:
                 stack[-1].inner_s += took_s
-            self._add(stage, StageTime(took_s - ended.inner_s, 1))
+            self.add(stage, took_s - ended.inner_s)
+
+    def add(self, stage: str, seconds: Seconds) -> None:
+        """Charge seconds that were measured elsewhere, as those of another process."""
+        with self._lock:
+            known = self._stages.get(stage, StageTime())
+            self._stages[stage] = StageTime(known.seconds + seconds, known.count + 1)
 
     def read(self) -> dict[str, StageTime]:
         """What all stages took so far; those under way are not among it."""
@@ -90,18 +100,4 @@ class StageClock:
     def _now(self) -> Seconds:
         if self._synchronize is not None:
             self._synchronize()
-        return time.perf_counter()
-
-    def _add(self, stage: str, more: StageTime) -> None:
-        with self._lock:
-            known = self._stages.get(stage, StageTime())
-            self._stages[stage] = StageTime(known.seconds + more.seconds, known.count + more.count)
-
-
-def device_clock(device: str) -> StageClock:
-    """A clock for benchmarks: waits for the device ("cpu", "cuda") at the borders of stages."""
-    if device == "cpu":
-        return StageClock()
-    import torch
-
-    return StageClock(torch.cuda.synchronize)
+        return self._read()

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from funasr_beam.model.batching import make_batches
 from funasr_beam.model.checkpoint import CheckpointInfo, CheckpointRef
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.decoding.decoder import load_decoder
@@ -75,12 +74,11 @@ class AudioLlmRecognizer(LocalRecognizer):
             return []
         for utterance in utterances:
             check_utterance(utterance, self._info)
-        durations_s = [utterance.duration_s for utterance in utterances]
-        batches = make_batches(durations_s, self._settings.encoder_padded_s or _ENCODER_PADDED_S, len(utterances))
+        batches = self._encoder_parts(utterances, self._settings.encoder_padded_s or _ENCODER_PADDED_S)
         with torch.inference_mode():
             with self._settings.clock.measure(FEATURES):
                 inputs = [self._prepare(utterance) for utterance in utterances]
-            with self._lock:
+            with self._lock, self._decode.giving_memory_back():
                 with self._settings.clock.measure(ENCODER):
                     prompts = self._embed_parts(inputs, batches)
                 budgets = [self._budget(utterance) for utterance in utterances]

@@ -47,8 +47,7 @@ def load_model(folder: Path, device: torch.device, encoder_precision: EncoderPre
     if device.type == "cuda":
         lower_llm_precision(model)
     if encoder_precision == "bfloat16":
-        model.model.audio_tower.to(torch.bfloat16)
-        model.model.multi_modal_projector.to(torch.bfloat16)
+        lower_encoder_precision(model)
     return model.to(device)
 
 
@@ -80,6 +79,12 @@ def lower_llm_precision(model: Any) -> None:
     model.lm_head.to(torch.bfloat16)
     # `to` rounds buffers as well, and an angle is position x frequency: 0.4 % of it are whole turns far behind.
     rotary.inv_freq = frequencies
+
+
+def lower_encoder_precision(model: Any) -> None:
+    """Let encoder and adaptor of a Fun-ASR-Nano compute in bfloat16."""
+    model.model.audio_tower.to(torch.bfloat16)
+    model.model.multi_modal_projector.to(torch.bfloat16)
 
 
 def check_attention(model: Any) -> None:
