@@ -311,12 +311,11 @@ def text_hash(config: Config, segmentation: SegmentationConfig, model: str, vers
         "segmentation": asdict(segmentation),
         "itn": config.recognition.itn,
         "audio_tokens": config.recognition.audio_tokens,
+        "encoder_precision": config.recognition.encoder_precision,
         "repair": config.recognition.repair,
         "model": model,
         "versions": dict(versions),
     }
-    if config.recognition.encoder_precision != "float32":  # work that was done before there was a choice stays done
-        settings["encoder_precision"] = config.recognition.encoder_precision
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
