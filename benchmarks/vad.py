@@ -22,7 +22,8 @@ from benchmarks.hardware import describe_machine
 from funasr_beam.model.demo_speech.recording import Recipe, render
 from funasr_beam.model.records import SAMPLE_RATE, Samples
 from funasr_beam.model.segmentation import SegmentationConfig, cut_segments, segment_bounds, speech_intervals
-from funasr_beam.model.vad import FRAME_SAMPLES, SpeechDetector, vad_version
+from funasr_beam.model.silero import FRAME_SAMPLES, vad_version
+from funasr_beam.model.vad import SpeechDetector
 
 RESULT = Path(__file__).parent / "results" / "vad.json"
 REFERENCE_SHARE = 10

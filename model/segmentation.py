@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from funasr_beam.model.audio.quality import bandwidth_hz, clipping_share
 from funasr_beam.model.records import SAMPLE_RATE, Samples, Seconds, Segment, SpeechInterval
-from funasr_beam.model.vad import FRAME_S, FRAME_SAMPLES, Probabilities, frame_energies
+from funasr_beam.model.silero import FRAME_SAMPLES
+from funasr_beam.model.vad import FRAME_S, Probabilities, frame_energies
 
 MIN_SEGMENT_SAMPLES = 400
 """One analysis window (25 ms): the recogniser's features need at least so much."""

@@ -23,10 +23,10 @@ from funasr_beam.model.recognizers.families import describe_model, name_for_work
 from funasr_beam.model.redaction import redact_all
 from funasr_beam.model.rows import Provenance
 from funasr_beam.model.segmentation import SegmentationConfig
+from funasr_beam.model.silero import vad_version
 from funasr_beam.model.span_index import SpanIndex
 from funasr_beam.model.storage import Folder
 from funasr_beam.model.transcripts import TranscriberConfig, load_transcriber
-from funasr_beam.model.vad import vad_version
 from funasr_beam.model.version import __version__
 from funasr_beam.pipeline.alignment import alignment_identity, alignment_settings
 from funasr_beam.pipeline.claim import Claim, ClaimedWatch, only_run

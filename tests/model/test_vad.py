@@ -14,7 +14,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from funasr_beam.model.vad import FRAME_SAMPLES, SpeechDetector, frame_energies, shared_detector, vad_version
+from funasr_beam.model.silero import FRAME_SAMPLES, vad_version
+from funasr_beam.model.vad import SpeechDetector, frame_energies, shared_detector
 
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng makes the speech")
 
