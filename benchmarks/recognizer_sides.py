@@ -157,12 +157,17 @@ class Generate(InBatches):
     """transformers' own classes, as their documentation shows them."""
 
     def __init__(self, asked: Loading) -> None:
+        from transformers import FunAsrNanoForConditionalGeneration
         from transformers.utils import logging
 
         logging.set_verbosity_error()  # it would warn of texts that never end
         super().__init__(asked)
         self._processor = load_processor(asked.checkpoint.converted)
-        self._model = loading.load_model(asked.checkpoint.converted, self._device)
+        kind = FunAsrNanoForConditionalGeneration
+        self._model = kind.from_pretrained(asked.checkpoint.converted, dtype=torch.float32, attn_implementation="sdpa")
+        if self._device.type == "cuda":
+            loading.lower_llm_precision(self._model)
+        self._model.eval().to(self._device)
 
     @torch.inference_mode()
     def _batch_texts(self, batch: Sequence[Utterance], tokens: int) -> list[str]:

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from transformers.models.fun_asr_nano.configuration_fun_asr_nano import FunAsrNanoAdaptorConfig
 from transformers.models.fun_asr_nano.modeling_fun_asr_nano import FunAsrNanoMultiModalProjector
 
+from funasr_beam.model.products import use_quick_linears
+
 WEIGHTS_NAME = "ctc_head.safetensors"
 CONFIG_NAME = "ctc_head.json"
 
@@ -134,6 +136,7 @@ def load_ctc_head(folder: Path, device: str = "cpu") -> CtcHead | None:
         raise CtcHeadError(f"{description} says trained = false: its times would be invented, so it is not loaded")
     head = CtcHead(config)
     _load_weights(head, weights)
+    use_quick_linears(head)
     return head.float().to(device).eval()
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from funasr_beam.model.errors import RunError
-from funasr_beam.model.products import linear
 from funasr_beam.model.records import Samples
 
 if TYPE_CHECKING:
@@ -75,6 +74,8 @@ class SileroNetwork:
         """
         import torch
 
+        from funasr_beam.model.products import linear
+
         torch.mul(work.padded.unfold(1, _FFT_SAMPLES, _HOP_SAMPLES).transpose(0, 1), self._window, out=work.windowed)
         torch.fft.rfft(work.windowed, out=work.spectrum)
         work.take_magnitudes()
@@ -93,6 +94,8 @@ class SileroNetwork:
         them is six products instead of ten, at the points 0, 1, -1, 2, -2 and infinity. A third of the time of torch's
         convolution; within 3e-6 of it.
         """
+        from funasr_beam.model.products import linear
+
         _evaluate(work.sums, work.points)
         _interpolate([linear(x, weight) for x, weight in zip(work.points, self._first, strict=True)], work.convolved)
         return work.convolved.add_(self._biases[0]).relu_()

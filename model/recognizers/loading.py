@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from funasr_beam.model.errors import RunError
+from funasr_beam.model.products import use_quick_linears
 from funasr_beam.model.recognizers.base import EncoderPrecision
 
 _ATTENTION = "sdpa"
@@ -68,6 +69,7 @@ def load_complete(kind: Any, folder: Path) -> Any:
             output_loading_info=True,
         )
     _check_complete(report, folder)
+    use_quick_linears(model)
     return model.eval().requires_grad_(False)
 
 

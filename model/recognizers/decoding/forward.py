@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
+from funasr_beam.model.products import add_linear, linear
 from funasr_beam.model.recognizers.decoding.slots import BROKEN, EXHAUSTED, RUNNING, STOPPED, Slots
 from funasr_beam.model.recognizers.decoding.weights import LayerWeights, Qwen3Weights
 
@@ -98,17 +99,17 @@ def _run_layers(
     for number, layer in enumerate(weights.layers):
         normed = functional.rms_norm(hidden, hidden.shape[-1:], layer.input_gain, weights.epsilon)
         queries, keys, values = _project(weights, layer, normed, cosines, sines)
-        hidden.addmm_(attend(number, queries, keys, values), layer.out.t())
+        add_linear(hidden, attend(number, queries, keys, values), layer.out)
         normed = functional.rms_norm(hidden, hidden.shape[-1:], layer.mlp_gain, weights.epsilon)
-        gate, up = functional.linear(normed, layer.gate_up).chunk(2, dim=-1)
-        hidden.addmm_(functional.silu(gate).mul_(up), layer.down.t())
+        gate, up = linear(normed, layer.gate_up).chunk(2, dim=-1)
+        add_linear(hidden, functional.silu(gate).mul_(up), layer.down)
 
 
 def _project(
     weights: Qwen3Weights, layer: LayerWeights, normed: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor
 ) -> tuple[torch.Tensor, ...]:
     """Queries, keys and values; each (tokens, heads, head size), the first two turned by their positions."""
-    heads = functional.linear(normed, layer.qkv).view(len(normed), -1, weights.head_size)
+    heads = linear(normed, layer.qkv).view(len(normed), -1, weights.head_size)
     turning, values = torch.split(heads, [weights.query_heads + weights.key_heads, weights.key_heads], dim=1)
     turning = functional.rms_norm(turning, turning.shape[-1:], None, weights.epsilon) * layer.qk_gain
     swapped = turning.roll(weights.head_size // 2, dims=-1)
@@ -119,7 +120,7 @@ def _project(
 def _choose(weights: Qwen3Weights, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The most probable tokens and their log-probabilities."""
     normed = functional.rms_norm(hidden, hidden.shape[-1:], weights.final_gain, weights.epsilon)
-    scores = functional.linear(normed, weights.head)
+    scores = linear(normed, weights.head)
     tokens = scores.argmax(dim=-1, keepdim=True)
     logprobs = scores.log_softmax(dim=-1, dtype=torch.float32).gather(1, tokens)
     return tokens.squeeze(1), logprobs.squeeze(1)
