@@ -73,9 +73,14 @@ class Canvas:
         self._cursor: int | None = None
 
     @property
+    def room(self) -> int:
+        """Native samples until frames reach the end of the canvas."""
+        return self.end - (self.start if self._cursor is None else self._cursor)
+
+    @property
     def is_full(self) -> bool:
         """Whether frames have reached the end of the canvas."""
-        return self._cursor is not None and self._cursor >= self.end
+        return self.room <= 0
 
     def lay(self, frame: AudioFrame, shift_s: float, fallback_s: float) -> None:
         """Put a frame on the canvas; what sticks out is cut off.
@@ -133,7 +138,7 @@ class Canvas:
 
     def settle(self) -> None:
         """Replace samples that are no numbers by silence, and count them as a flaw."""
-        if not np.isfinite(self.samples.sum(dtype=np.float64)):
+        if not (np.isfinite(self.samples.max(initial=0.0)) and np.isfinite(self.samples.min(initial=0.0))):
             self.flaws += 1
             np.nan_to_num(self.samples, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
 

@@ -9,6 +9,7 @@ from av.audio.frame import AudioFrame
 from funasr_beam.model.audio.canvas import Canvas, Clock, Interval
 from funasr_beam.model.audio.container import AudioPacket, OpenAudio, out_of_memory
 from funasr_beam.model.audio.feed import Feed, PlacedPacket
+from funasr_beam.model.audio.joiner import Joiner
 from funasr_beam.model.audio.resample import CellGrid
 from funasr_beam.model.records import Samples
 
@@ -97,22 +98,24 @@ class CellReader:
     def _fill(self, canvas: Canvas, index: int) -> tuple[int, int]:
         """Lay what belongs to a cell on its canvas; count bad packets, and those among them after the last good."""
         decoder = _Decoder(self._audio, self._primed, keeps_past=index == 0)
+        joiner = Joiner(canvas, self._audio.shape, self._clock)
         bad = late = 0
-        past_s = canvas.end / self._grid.rate + PAST_S
+        end_s = canvas.end / self._grid.rate
         while not canvas.is_full:
             placed = self._feed.take()
             frames = decoder.decode(placed)
-            self._audio.file.on_progress()
-            bad, late = (bad + 1, late + 1) if frames is None else (bad, 0 if frames else late)
+            shift_s, start_s = (placed.shift_s, placed.start_s) if placed else (0.0, end_s)
             for frame in frames or ():
-                self._lay(canvas, frame, placed)
-            if placed is None or placed.start_s > past_s:
+                joiner.lay(frame, shift_s, start_s)
+            if frames is None:
+                bad, late = bad + 1, late + 1
+            elif frames:
+                late = 0
+            self._audio.file.on_progress()
+            if placed is None or start_s > end_s + PAST_S:
                 break
+        joiner.flush()
         return bad, late
-
-    def _lay(self, canvas: Canvas, frame: AudioFrame, placed: PlacedPacket | None) -> None:
-        shift_s, start_s = (placed.shift_s, placed.start_s) if placed else (0.0, canvas.end / self._grid.rate)
-        canvas.lay(frame, shift_s, start_s)
 
 
 class _Decoder:
@@ -130,10 +133,10 @@ class _Decoder:
     def decode(self, placed: PlacedPacket | None) -> list[AudioFrame] | None:
         """The frames of a packet (None: what is left in the decoder); None for a bad packet."""
         packet: AudioPacket | None = placed.packet if placed else None
-        if packet is not None and id(packet) in self._primed:
+        if self._primed and id(packet) in self._primed:
             return self._primed[id(packet)]
         try:
-            return [frame for frame in self._context.decode(packet) if frame.samples]
+            return self._context.decode(packet)
         except av.error.MemoryError as error:
             raise out_of_memory(self._audio.file) from error
         except av.error.EOFError:

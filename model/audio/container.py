@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
+from operator import attrgetter
 from typing import TypeAlias
 
 import av
@@ -126,7 +127,7 @@ class OpenAudio:
 
     def packets(self) -> Iterator[AudioPacket]:
         """The packets of the stream after the primed ones."""
-        return (packet for packet in self.container.demux(self.stream) if packet.size)
+        return filter(attrgetter("size"), self.container.demux(self.stream))
 
     def close(self) -> None:
         """Close the container, not the file."""

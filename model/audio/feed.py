@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain
 from typing import NamedTuple
 
 import av.error
@@ -112,26 +113,37 @@ class Feed:
 
     def _from_start(self) -> Iterator[PlacedPacket]:
         audio = self._audio
-        yield from _placed(_chain(audio), audio, exact=audio.can_seek)
-
-
-def _chain(audio: OpenAudio) -> Iterator[AudioPacket]:
-    yield from (packet for packet, _ in audio.primed)
-    yield from audio.packets()
+        packets = chain((packet for packet, _ in audio.primed), audio.packets())
+        return _placed(packets, audio, exact=audio.can_seek)
 
 
 def _placed(packets: Iterator[AudioPacket], audio: OpenAudio, *, exact: bool) -> Iterator[PlacedPacket]:
     """Packets with their start; where a seek must give the same (`exact`), every time stamp is believed."""
     tick_s, zero_s = float(audio.tick_s), float(audio.zero_s)
-    shift_s, expected_s, is_first = 0.0, 0.0, True
+    shift_s, previous = 0.0, None
     for packet in packets:
         stamp = packet.pts if packet.pts is not None else packet.dts
-        if stamp is None and exact and is_first:
+        if exact and stamp is None and previous is None:
             continue  # after a seek: nobody knows where this is, the next page will say
-        start_s = expected_s if stamp is None else stamp * tick_s - zero_s + shift_s
-        if not exact and not is_first and not -MAX_BACK_S <= start_s - expected_s <= MAX_GAP_S:
-            shift_s += expected_s - start_s
-            start_s = expected_s
-        is_first = False
-        expected_s = start_s + (packet.duration or 0) * tick_s
-        yield PlacedPacket(packet, start_s, shift_s)
+        stamped_s = None if stamp is None else stamp * tick_s - zero_s
+        if exact and stamped_s is not None:
+            start_s = stamped_s
+        else:
+            start_s, shift_s = _follow(previous, stamped_s, shift_s, tick_s)
+        previous = PlacedPacket(packet, start_s, shift_s)
+        yield previous
+
+
+def _follow(
+    previous: PlacedPacket | None, stamped_s: float | None, shift_s: float, tick_s: float
+) -> tuple[float, float]:
+    """Where a packet begins whose stamp may be missing or of a clock that was set anew, and the shift from then on."""
+    if previous is None:
+        return stamped_s or 0.0, shift_s
+    expected_s = previous.start_s + (previous.packet.duration or 0) * tick_s
+    if stamped_s is None:
+        return expected_s, shift_s
+    start_s = stamped_s + shift_s
+    if -MAX_BACK_S <= start_s - expected_s <= MAX_GAP_S:
+        return start_s, shift_s
+    return expected_s, shift_s + expected_s - start_s
