@@ -82,7 +82,7 @@ class Feed:
         """The next packet; None at the end."""
         placed = self._waiting.popleft() if self._waiting else self._demux_next()
         if placed is not None:
-            if placed.start_s <= self._keep_from_s:
+            if placed.start_s <= self._keep_from_s and self._kept:
                 self._kept.clear()
             self._kept.append(placed)
         return placed
@@ -97,19 +97,18 @@ class Feed:
         return errors
 
     def _demux_next(self) -> PlacedPacket | None:
-        placed = None if self.ended else self._read()
-        self.ended = placed is None
-        return placed
-
-    def _read(self) -> PlacedPacket | None:
+        if self.ended:
+            return None
         try:
-            return next(self._demux, None)
+            placed = next(self._demux, None)
         except av.error.FFmpegError as error:
             # The demuxer gives up here: what follows in the file cannot be reached.
             if self._audio.file.failure is not None:
                 raise self._audio.file.failure from error
             self._errors += 1
-            return None
+            placed = None
+        self.ended = placed is None
+        return placed
 
     def _from_start(self) -> Iterator[PlacedPacket]:
         audio = self._audio

@@ -1,5 +1,7 @@
 """Probe and decode untrusted media in a child process that may crash, hang or eat memory without harm."""
 
+import contextlib
+import fcntl
 import os
 import pickle
 import select
@@ -19,6 +21,7 @@ from funasr_beam.model.audio.wire import Message, Request, error_of, summary_of,
 from funasr_beam.model.errors import Cause, RecordingError, RunError
 from funasr_beam.model.records import MediaInfo, Samples
 
+PIPE_BYTES = 2**20
 START_S = 60.0
 """Longest time for a child to start, on a machine where everything starts at once."""
 
@@ -168,6 +171,7 @@ class _Child:
             start_new_session=True,  # Ctrl-C in the terminal goes to the owner alone
             env=_environment(),
         )
+        _widen(_pipe(self._process.stdout))
         self._deadline = _Deadline(START_S, START_S)
         self._limits = DEFAULT_LIMITS
 
@@ -267,6 +271,12 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     if pipe is None:
         raise BrokenPipeError("the process has no pipe")
     return pipe
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let a pipe hold as much as a cell of 30 s, so that the two ends wait for each other once and not 15 times."""
+    with contextlib.suppress(OSError):  # more than a user may have; the pipe works as it is
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _environment() -> dict[str, str]:

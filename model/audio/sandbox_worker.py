@@ -99,7 +99,7 @@ def _answer(request: Request, file: MediaFile, owner: _Owner) -> None:
         elif isinstance(event, DecodeSummary):
             owner.send(summary_message(event))
         else:
-            owner.send(Message("samples", {}, np.ascontiguousarray(event).tobytes()))
+            owner.send(Message("samples", {}, np.ascontiguousarray(event).reshape(-1).view(np.uint8).data))
 
 
 def _next_request(requests: BinaryIO) -> Request | None:

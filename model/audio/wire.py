@@ -36,7 +36,7 @@ class Message:
 
     kind: str  # "ready", "alive", "opened", "samples", "summary", "media", "failure", "stop"
     data: dict[str, Any]
-    payload: bytes | bytearray = b""
+    payload: bytes | bytearray | memoryview = b""
 
 
 def pack(message: Message) -> bytes:
