@@ -1,13 +1,17 @@
 """Files that several threads may read at once, as DuckDB's do: every thread has its own position in them."""
 
 import threading
+from collections.abc import Hashable
 from typing import Any
 
 from fsspec.spec import AbstractFileSystem
 
 
 class ThreadFiles(AbstractFileSystem):  # type: ignore[misc]
-    """A file system whose open files are safe to share.
+    """A file system whose open files are safe to share, and which is asked once what there is.
+
+    It is for one connection. A view finds its files anew each time that it is bound, several times a query: a run of
+    four recordings in a bucket asked 900 times for names and sizes to write its report.
 
     DuckDB seeks and reads in two calls and shares a file among threads (also with `threads = 1`: it reads ahead). On
     fsspec's files, which have one position each, a million rows came back wrong, or not at all, in most of the tries.
@@ -18,6 +22,7 @@ class ThreadFiles(AbstractFileSystem):  # type: ignore[misc]
     def __init__(self, fs: Any) -> None:
         super().__init__()
         self._fs = fs
+        self._told: dict[Hashable, Any] = {}
         self.protocol = fs.protocol
 
     def open(self, path: str, mode: str = "rb", **options: Any) -> "_ThreadFile":
@@ -28,24 +33,31 @@ class ThreadFiles(AbstractFileSystem):  # type: ignore[misc]
         return _ThreadFile(self._fs.open(path, mode, **{"cache_type": "readahead"} | options))
 
     def ls(self, path: str, detail: bool = True, **options: Any) -> Any:
-        """As the file system below."""
-        return self._fs.ls(path, detail=detail, **options)
+        """As the file system below was when it was first asked."""
+        return self._once("ls", path, detail=detail, **options)
 
     def info(self, path: str, **options: Any) -> Any:
-        """As the file system below."""
-        return self._fs.info(path, **options)
+        """As the file system below was when it was first asked."""
+        return self._once("info", path, **options)
 
     def glob(self, path: str, maxdepth: int | None = None, **options: Any) -> Any:
-        """As the file system below."""
-        return self._fs.glob(path, maxdepth=maxdepth, **options)
+        """As the file system below was when it was first asked."""
+        return self._once("glob", path, maxdepth=maxdepth, **options)
 
     def exists(self, path: str, **options: Any) -> bool:
-        """As the file system below."""
-        return bool(self._fs.exists(path, **options))
+        """As the file system below was when it was first asked."""
+        return bool(self._once("exists", path, **options))
 
     def modified(self, path: str) -> Any:
-        """As the file system below."""
-        return self._fs.modified(path)
+        """As the file system below was when it was first asked."""
+        return self._once("modified", path)
+
+    def _once(self, question: str, path: str, **options: Any) -> Any:
+        """The answer to a question; threads that ask it at the same moment ask twice."""
+        key = (question, path, *sorted(options.items()))
+        if key not in self._told:
+            self._told[key] = getattr(self._fs, question)(path, **options)
+        return self._told[key]
 
 
 class _ThreadFile:
