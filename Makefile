@@ -26,7 +26,7 @@ lint: $(VENV)/.installed-test .typing  ## ruff, mypy
 	@MYPYPATH=.typing $(BIN)/mypy -p funasr_beam
 
 docs: $(VENV)/.installed  ## write the generated pages of docs/
-	@$(BIN)/python docs/generate.py
+	@$(BIN)/python -m docs.generate
 
 parity: $(VENV)/.installed-test  ## compare with upstream's own implementation at full size (6 GB, an hour)
 	@$(BIN)/python -m benchmarks.parity --work build/parity $(BENCHMARK_OPTIONS)

@@ -19,13 +19,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks import tables
 from benchmarks.hardware import describe_machine, device_label
 from benchmarks.host_path import FORMATS, write_speech
 from benchmarks.random_checkpoints import make_checkpoint
 from funasr_beam.model.recognizers.local_model import pick_device
 
 RESULTS = Path(__file__).parent / "results"
-COMMAND, THREADS = "command", "threads"
 
 
 def main() -> None:
@@ -38,12 +38,11 @@ def main() -> None:
         if arguments.size != "demo":
             model = str(make_checkpoint(arguments.work or place / "checkpoint", arguments.size).converted)
         found = run(arguments, model, place)
-    found["audio_s"] = audio_s
-    print(show(found))
+    asked = {name: getattr(arguments, name) for name in ("size", "device", "hours", "workers")}
+    content = {"machine": describe_machine(), "settings": asked} | found | {"audio_s": audio_s}
+    print(tables.end_to_end(content))
     if not arguments.store:
         return
-    asked = {name: getattr(arguments, name) for name in ("size", "device", "hours", "workers")}
-    content = {"machine": describe_machine(), "settings": asked} | found
     path = arguments.output / f"end_to_end_{device_label(arguments.device)}.json"
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
@@ -77,24 +76,6 @@ def run(arguments: argparse.Namespace, model: str, place: Path) -> dict[str, Any
         raise SystemExit(f"the run ended with {done.returncode}: {done.stderr[-3000:]}")
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
-
-
-def show(found: dict[str, Any]) -> str:
-    """Both ledgers, and what they come to."""
-    lines = []
-    for name, whole_s in ((COMMAND, found["wall_s"]), (THREADS, found["thread_s"])):
-        lines += ["", f"| {name} | s | share |", "| --- | ---: | ---: |"]
-        lines += [f"| {stage} | {s:.2f} | {s / whole_s:.1%} |" for stage, s in found[name].items()]
-        lines += [f"| all | {whole_s:.2f} | |"]
-    alone = found["speech_s"] / found["alone_s"]
-    busy = found["alone_s"] / found["command"]["transcribe"]
-    lines += [
-        "",
-        f"{found['audio_s']:.0f} s of audio, {found['speech_s']:.0f} s of them in segments: "
-        f"{found['audio_s'] / found['wall_s']:,.1f} x realtime",
-        f"the recogniser alone: {found['alone_s']:.2f} s, {alone:,.1f} x; transcribing reaches {busy:.0%} of its speed",
-    ]
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

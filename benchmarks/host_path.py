@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
+from benchmarks import tables
 from benchmarks.decode import write
 from benchmarks.hardware import describe_machine
 from benchmarks.host_peers import PEERS
@@ -33,7 +34,6 @@ from benchmarks.vad import synthetic_speech
 
 RESULT = Path(__file__).parent / "results" / "host_path.json"
 FILE_S = 600.0
-LOADING_AND_VAD = ("decode", "receive samples", "VAD")
 STAGES = (
     *("decode", "receive samples", "settle borders", "layout, cut, quality", "VAD"),
     *("batch, language, text", "commit", "plan", "assemble", "metrics, report", "rest"),
@@ -97,18 +97,15 @@ def main() -> None:
     if arguments.tiny:
         arguments.minutes, arguments.repeats = 2.0, 1
     ledgers, peers = measure_all(arguments)
-    print(table(ledgers))
-    print(peer_table(ledgers, peers))
+    content = {
+        "machine": describe_machine(),
+        "workers": arguments.workers,
+        "repeats": arguments.repeats,
+        "formats": {name: asdict(FORMATS[name]) | asdict(ledger) for name, ledger in ledgers.items()},
+        "peers_x_realtime": {name: {peer: asdict(own) for peer, own in found.items()} for name, found in peers.items()},
+    }
+    print(tables.host_path(content), start_table(ledgers), sep="\n\n")
     if arguments.store:
-        content = {
-            "machine": describe_machine(),
-            "workers": arguments.workers,
-            "repeats": arguments.repeats,
-            "formats": {name: asdict(FORMATS[name]) | asdict(ledger) for name, ledger in ledgers.items()},
-            "peers_x_realtime": {
-                name: {peer: asdict(own) for peer, own in found.items()} for name, found in peers.items()
-            },
-        }
         RESULT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
@@ -218,31 +215,10 @@ def _peer(turns: Sequence[dict[str, float | None]], audio_s: float) -> Peer:
     return Peer(str(turns[0]["version"]), audio_s / load, audio_s / vad if vad else None, audio_s / (load + vad))
 
 
-def peer_table(ledgers: dict[str, Ledger], peers: dict[str, dict[str, Peer]]) -> str:
-    """Their loading and VAD beside ours."""
-    lines = ["", "| input | | loading | VAD | both | ours / theirs |", "| --- | --- | --- | --- | --- | --- |"]
-    for name, ledger in ledgers.items():
-        stages = ledger.stages_ms_per_audio_minute
-        both = 60_000 / sum(stages[stage] for stage in LOADING_AND_VAD)
-        loading, vad = 60_000 / sum(stages[stage] for stage in LOADING_AND_VAD[:2]), 60_000 / stages["VAD"]
-        lines.append(f"| {name} | ours | {loading:,.0f} | {vad:,.0f} | {both:,.0f} | |")
-        for peer, own in peers[name].items():
-            ratio = (loading if own.vad is None else both) / own.both
-            cells = f"{own.loading:,.0f} | {'-' if own.vad is None else f'{own.vad:,.0f}'} | {own.both:,.0f}"
-            lines.append(f"| {name} | {peer} {own.version} | {cells} | {ratio:.1f} |")
-    return "\n".join(lines)
-
-
-def table(ledgers: dict[str, Ledger]) -> str:
-    """The speeds, and the stages below them."""
-    lines = ["| input | audio s per CPU s (spread) | start included | start, CPU s |", "| --- | --- | --- | --- |"]
-    for name, own in ledgers.items():
-        spread = f"{own.x_realtime:,.0f} ({own.slowest:,.0f} to {own.fastest:,.0f})"
-        lines.append(f"| {name} | {spread} | {own.x_realtime_with_start:,.0f} | {own.start_cpu_s:.1f} |")
-    lines += ["", f"| ms for a minute of audio | {' | '.join(ledgers)} |", "| --- |" + " --- |" * len(ledgers)]
-    for stage in STAGES:
-        cells = [f"{own.stages_ms_per_audio_minute[stage]:.1f}" for own in ledgers.values()]
-        lines.append(f"| {stage} | {' | '.join(cells)} |")
+def start_table(ledgers: dict[str, Ledger]) -> str:
+    """What `tables.host_path` leaves out: the start."""
+    lines = ["| input | audio s per CPU s, start included | start, CPU s |", "| --- | ---: | ---: |"]
+    lines += [f"| {name} | {own.x_realtime_with_start:,.0f} | {own.start_cpu_s:.1f} |" for name, own in ledgers.items()]
     return "\n".join(lines)
 
 

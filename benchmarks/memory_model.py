@@ -18,6 +18,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from transformers import FunAsrNanoConfig, FunAsrNanoForConditionalGeneration
 
+from benchmarks import tables
 from benchmarks.hardware import describe_machine
 from funasr_beam.model.recognizers.decoding.forward import Prompts, prefill, step
 from funasr_beam.model.recognizers.decoding.slots import lay_out
@@ -59,17 +60,14 @@ def main() -> None:
         sizes = f"{peak.rows} x {peak.positions}"
         sums = f"{peak.measured_bytes / 1e6:.1f} | {peak.modelled_bytes / 1e6:.1f} | {ratio:.2f}"
         print(f"| {peak.what} | {peak.precision} | {sizes} | {sums} |", flush=True)
-    cards = plan_cards()
-    print("| card GiB | encoder padded s | keys and values GiB | rows | prompt tokens |\n" + "| --- " * 5 + "|")
-    for card in cards:
-        print("| " + " | ".join(f"{value:.4g}" for value in card.values()) + " |")
+    content = {
+        "machine": describe_machine(),
+        "context_gib": CONTEXT_GIB,
+        "peaks": [asdict(peak) for peak in peaks],
+        "cards": plan_cards(),
+    }
+    print(f"\n{tables.cards(content)}")
     if arguments.store:
-        content = {
-            "machine": describe_machine(),
-            "context_gib": CONTEXT_GIB,
-            "peaks": [asdict(peak) for peak in peaks],
-            "cards": cards,
-        }
         RESULT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 

@@ -22,11 +22,12 @@ from pathlib import Path
 
 import torch
 
+from benchmarks import tables
 from benchmarks.hardware import describe_machine, device_label, peak_mb
 from benchmarks.profiles import PROFILES, TOKENS_PER_S, durations, utterances
 from benchmarks.random_checkpoints import SIZES, make_checkpoint
 from benchmarks.recognizer_sides import SIDES, TIMED, Loading, Ours, Side, load_side, missing
-from benchmarks.recognizer_table import Part, Pass, join, read_part, show
+from benchmarks.recognizer_table import Part, Pass, details, join, read_part
 from funasr_beam.model.batching import BatchLimits
 from funasr_beam.model.recognizers.base import Utterance
 from funasr_beam.model.recognizers.local_model import pick_device
@@ -138,9 +139,6 @@ def report(arguments: argparse.Namespace) -> None:
     for profile in arguments.profiles:
         parts = [read_part(part_path(arguments, side, profile)) for side in arguments.sides]
         profiles[profile] = join(durations(profile, arguments.hours), parts)
-        print(show(profile, profiles[profile]), flush=True)
-    if not arguments.store:
-        return
     kept = {
         name: getattr(arguments, name)
         for name in ("size", "device", "hours", "peers_get", "batch", "repeats", "precision")
@@ -150,6 +148,9 @@ def report(arguments: argparse.Namespace) -> None:
         "settings": kept | {"tokens_per_s": TOKENS_PER_S, "threads": arguments.threads},
         "profiles": profiles,
     }
+    print(tables.recognizer(content), details(profiles), sep="\n\n", flush=True)
+    if not arguments.store:
+        return
     label = device_label(arguments.device) + ("_fp32" if arguments.precision == "fp32" else "")
     path = arguments.output / f"recognizer_{label}.json"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What the ways to recognise found, side by side."""
+"""What the ways to recognise found, side by side: the result that is kept."""
 
 import json
 import statistics
@@ -87,36 +87,20 @@ def _ledger(found: Pass) -> dict[str, Any]:
     return asdict(found) | {"stages": stages, "ms_per_step": 1e3 * decode_s / found.steps if found.steps else None}
 
 
-def show(profile: str, found: Mapping[str, Any]) -> str:
-    """The tables of one profile."""
-    padded = ", ".join(f"{name} {share:.1%}" for name, share in found["padding"].items())
-    lines = [
-        "",
-        f"{profile}: {found['segments']} segments, {found['audio_s']:.0f} s; padding: {padded}",
-        "",
-        "| way | x realtime (spread) | per CPU second | ours is faster | same text | peak memory (MB) |",
-        "| --- | --- | ---: | ---: | ---: | ---: |",
-    ]
-    lines += [f"| {side} | {_cells(way, found['ways'].get(OURS))} |" for side, way in found["ways"].items()]
-    ledger = found["ledger"]
-    if ledger:
-        lines += ["", "| stage | s | share |", "| --- | ---: | ---: |"]
-        lines += [f"| {name} | {s:.2f} | {s / ledger['wall_s']:.1%} |" for name, s in ledger["stages"].items()]
-        step = f"{ledger['steps']} steps of {ledger['ms_per_step']:.2f} ms" if ledger["steps"] else "no steps"
-        lines += [f"| wall clock ({step}) | {ledger['wall_s']:.2f} | |"]
+def details(profiles: Mapping[str, Mapping[str, Any]]) -> str:
+    """What `tables.recognizer` leaves out: how much was heard, spreads, memory, padding."""
+    lines = ["| profile | way | segments | audio s | x realtime, spread | peak memory (MB) |"]
+    lines += ["| --- | --- | ---: | ---: | --- | ---: |"]
+    for profile, found in profiles.items():
+        ways = {side: way for side, way in found["ways"].items() if "missing" not in way}
+        lines += [f"| {profile} | {side} | {_cells(way)} |" for side, way in ways.items()]
+    lines += [""]
+    for profile, found in profiles.items():
+        padded = ", ".join(f"{name} {share:.1%}" for name, share in found["padding"].items())
+        lines += [f"padding of {profile}: {padded}"]
     return "\n".join(lines)
 
 
-def ratio(way: Mapping[str, Any], ours: Mapping[str, Any], key: str = "x_realtime") -> float:
-    """How many times faster ours is, by medians."""
-    return statistics.median(ours[key]) / statistics.median(way[key])
-
-
-def _cells(way: Mapping[str, Any], ours: Mapping[str, Any] | None) -> str:
-    if "missing" in way:
-        return f"{way['missing']} | | | | "
-    speeds, by_cpu = way["x_realtime"], statistics.median(way["x_realtime_of_cpu"])
-    faster = f"{ratio(way, ours):.2f}x, by CPU {ratio(way, ours, 'x_realtime_of_cpu'):.2f}x" if ours else ""
-    same = f"{way['equal_texts']} of {way['compared_texts']}" if "equal_texts" in way else ""
-    speed = f"{statistics.median(speeds):,.2f} ({min(speeds):,.2f} to {max(speeds):,.2f})"
-    return f"{speed} | {by_cpu:,.2f} | {faster} | {same} | {way['peak_mb']:,}"
+def _cells(way: Mapping[str, Any]) -> str:
+    slowest, fastest = min(way["x_realtime"]), max(way["x_realtime"])
+    return f"{way['segments']} | {way['audio_s']:.0f} | {slowest:,.2f} to {fastest:,.2f} | {way['peak_mb']:,}"

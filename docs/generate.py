@@ -1,6 +1,6 @@
 """Write what the code and the stored results say: configuration keys, cause codes, tables, and the README's numbers.
 
-python docs/generate.py [--check]      --check: exit code 1 if a page is out of date
+python -m docs.generate [--check]      --check: exit code 1 if a page is out of date
 """
 
 import json
@@ -9,9 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import performance_tables
-from measured import table
-
+from docs import performance_tables
+from docs.measured import table
 from funasr_beam.model.aligners.support import MMS_HUB_ID, MMS_LANGUAGES, WAV2VEC2_HUB_IDS
 from funasr_beam.model.errors import Cause
 from funasr_beam.model.guards import Symptom

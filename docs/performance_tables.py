@@ -1,10 +1,10 @@
 """The tables of performance.md, from the stored results of the benchmarks of speed."""
 
 import json
-import statistics
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from benchmarks import tables
 
 RESULTS = Path(__file__).parent.parent / "benchmarks" / "results"
 PREFIXES = {"recognizer": "make bench-gpu", "end_to_end": "make bench-gpu-end"}
@@ -15,18 +15,18 @@ def parts() -> dict[str, str]:
     """The marked parts of the page."""
     return {
         "gpu": gpu(),
-        "gpu-end": _of_gpus("end_to_end", end_to_end),
-        "cpu": _one("recognizer_cpu", "make bench", recognizer),
-        "end": _one("end_to_end_cpu", "make bench", end_to_end),
-        "host": _one("host_path", "python -m benchmarks.host_path --store", host_path),
-        "padding": _one("recognizer_cpu", "make bench", padding),
-        "cards": _one("memory_model", "python -m benchmarks.memory_model --store", cards),
+        "gpu-end": _of_gpus("end_to_end", tables.end_to_end),
+        "cpu": _one("recognizer_cpu", "make bench", tables.recognizer),
+        "end": _one("end_to_end_cpu", "make bench", tables.end_to_end),
+        "host": _one("host_path", "python -m benchmarks.host_path --store", tables.host_path),
+        "padding": _one("recognizer_cpu", "make bench", tables.padding),
+        "cards": _one("memory_model", "python -m benchmarks.memory_model --store", tables.cards),
     }
 
 
 def gpu() -> str:
     """The recogniser on each GPU that there is a result of."""
-    return _of_gpus("recognizer", recognizer)
+    return _of_gpus("recognizer", tables.recognizer)
 
 
 def _of_gpus(prefix: str, show: Any) -> str:
@@ -42,129 +42,3 @@ def _one(name: str, command: str, show: Any) -> str:
         return NOT_YET.format(command)
     text: str = show(json.loads(path.read_text(encoding="utf-8")))
     return text
-
-
-def recognizer(found: Mapping[str, Any]) -> str:
-    """Ways side by side for each profile, and our ledger below."""
-    asked = found["settings"]
-    lines = [
-        f"{_machine(found)}; {asked['size']} size, {asked['tokens_per_s']} tokens "
-        f"per second of audio, {asked['threads']} threads; the others hear one segment in {asked['peers_get']}, "
-        f"{asked['batch']} at once.",
-        "",
-        "| profile | way | x realtime | per CPU second | ours is faster (per CPU second) | same text |",
-        "| --- | --- | ---: | ---: | ---: | ---: |",
-    ]
-    lines += [row for name, profile in found["profiles"].items() for row in _ways(name, profile["ways"])]
-    ledgers = {name: profile["ledger"] for name, profile in found["profiles"].items() if profile["ledger"]}
-    stages = list(dict.fromkeys(stage for ledger in ledgers.values() for stage in ledger["stages"]))
-    lines += ["", f"| share of the wall clock | {' | '.join(ledgers)} |", "| --- |" + " ---: |" * len(ledgers)]
-    for stage in stages:
-        shares = [ledger["stages"].get(stage, 0.0) / ledger["wall_s"] for ledger in ledgers.values()]
-        lines.append(f"| {stage} | {' | '.join(f'{share:.1%}' for share in shares)} |")
-    steps = [f"{ledger['ms_per_step']:.2f}" if ledger["ms_per_step"] else "" for ledger in ledgers.values()]
-    lines.append(f"| ms for each decode step | {' | '.join(steps)} |")
-    return "\n".join(lines)
-
-
-def _ways(profile: str, ways: Mapping[str, Any]) -> list[str]:
-    rows = []
-    for name, way in ways.items():
-        if "missing" in way:
-            rows.append(f"| {profile} | {name} | {way['missing']} | | | |")
-            continue
-        wall, cpu = (statistics.median(way[key]) for key in ("x_realtime", "x_realtime_of_cpu"))
-        ratios = ""
-        if "ours" in ways and name != "ours":
-            both = [statistics.median(ways["ours"][key]) for key in ("x_realtime", "x_realtime_of_cpu")]
-            ratios = f"{both[0] / wall:.1f}x ({both[1] / cpu:.1f}x)"
-        same = f"{way['equal_texts']} of {way['compared_texts']}" if "equal_texts" in way else ""
-        rows.append(f"| {profile} | {name} | {wall:,.2f} | {cpu:,.2f} | {ratios} | {same} |")
-    return rows
-
-
-def end_to_end(found: Mapping[str, Any]) -> str:
-    """Both ledgers of a run from files to tables."""
-    asked = found["settings"]
-    busy = found["alone_s"] / found["command"]["transcribe"]
-    lines = [
-        f"{_machine(found)}; {asked['size']} checkpoint, {found['audio_s'] / 60:.0f} minutes of MP3, "
-        f"{asked['workers']} threads: {found['audio_s'] / found['wall_s']:,.1f} x realtime with the "
-        "start. The recogniser alone hears the "
-        f"same segments in {found['alone_s']:.1f} s; transcribing took {found['command']['transcribe']:.1f} s, so that "
-        f"it reached {busy:.0%} of that speed.",
-    ]
-    for name, whole_s in (("command", found["wall_s"]), ("threads", found["thread_s"])):
-        lines += ["", f"| {name} | s | share |", "| --- | ---: | ---: |"]
-        lines += [f"| {stage} | {seconds:.1f} | {seconds / whole_s:.1%} |" for stage, seconds in found[name].items()]
-        lines.append(f"| all | {whole_s:.1f} | 100 % |")
-    return "\n".join(lines)
-
-
-def host_path(found: Mapping[str, Any]) -> str:
-    """What a core does without the recogniser, where its time goes, and others beside it."""
-    rows = [
-        f"| {name} | {kind['x_realtime']:,.0f} ({kind['slowest']:,.0f} to {kind['fastest']:,.0f}) |"
-        for name, kind in found["formats"].items()
-    ]
-    head = ["| input | audio seconds for each CPU second (spread) |", "| --- | ---: |"]
-    return "\n".join([_machine(found) + ":", "", *head, *rows, "", *_host_stages(found), "", *_host_peers(found)])
-
-
-def _host_stages(found: Mapping[str, Any]) -> list[str]:
-    costs = {name: kind["stages_ms_per_audio_minute"] for name, kind in found["formats"].items()}
-    stages = next(iter(costs.values()))
-    rows = [f"| {stage} | {' | '.join(f'{cost[stage]:,.1f}' for cost in costs.values())} |" for stage in stages]
-    head = f"| CPU milliseconds for each minute of audio | {' | '.join(costs)} |"
-    return [head, f"| --- {'| ---: ' * len(costs)}|", *rows]
-
-
-def _host_peers(found: Mapping[str, Any]) -> list[str]:
-    """Loading and VAD of others on the same files in the same run; theirs mix stereo down to one channel."""
-    lines = [
-        "| audio seconds for each CPU second | loading | VAD | both | ours / theirs |",
-        "| --- | ---: | ---: | ---: | ---: |",
-    ]
-    for name, peers in found["peers_x_realtime"].items():
-        stages = found["formats"][name]["stages_ms_per_audio_minute"]
-        loading_ms, vad_ms = stages["decode"] + stages["receive samples"], stages["VAD"]
-        loading, both = 60_000 / loading_ms, 60_000 / (loading_ms + vad_ms)
-        lines.append(f"| {name}: funasr-beam | {loading:,.0f} | {60_000 / vad_ms:,.0f} | {both:,.0f} | |")
-        for who, peer in peers.items():
-            vad, ours = (f"{peer['vad']:,.0f}", both) if peer["vad"] else ("-", loading)
-            cells = f"{peer['loading']:,.0f} | {vad} | {peer['both']:,.0f} | {ours / peer['both']:.1f}"
-            lines.append(f"| {name}: {who} {peer['version']} | {cells} |")
-    return lines
-
-
-def cards(found: Mapping[str, Any]) -> str:
-    """What is done at once on graphics cards, as the memory model plans it."""
-    rows = [
-        f"| {card['card_gib']} GiB | {card['encoder_padded_s']:,.0f} s | {card['kv_gib']:.1f} GiB | {card['rows']} "
-        f"| {card['prefill_tokens']:,} |"
-        for card in found["cards"]
-    ]
-    ratios = [peak["modelled_bytes"] / peak["measured_bytes"] for peak in found["peaks"]]
-    head = [
-        "What is done at once, planned from the sizes of the model and the memory that is free when it has been "
-        f"loaded. Of {len(ratios)} pieces of work that were measured on a CPU, the plan expected {min(ratios):.2f} to "
-        f"{max(ratios):.2f} times what they took; no card was at hand.",
-        "",
-        "| card | encoded, padding counted | keys and values | texts | tokens of prompts |",
-        "| --- | ---: | ---: | ---: | ---: |",
-    ]
-    return "\n".join([*head, *rows])
-
-
-def padding(found: Mapping[str, Any]) -> str:
-    """Padding in the batches of an hour of each profile."""
-    shares = next(iter(found["profiles"].values()))["padding"]
-    rows = [f"| {name} | {share:.1%} |" for name, share in shares.items() if name != "here"]
-    return "\n".join(["| audio | padding |", "| --- | ---: |", *rows])
-
-
-def _machine(found: Mapping[str, Any]) -> str:
-    machine = found["machine"]
-    on = f"{machine['gpu']}, " if "gpu" in machine else ""
-    packages = ", ".join(f"{name} {machine['packages'][name]}" for name in ("torch", "transformers"))
-    return f"{on}{machine['cores']} cores of an {machine['processor']}, {packages}"

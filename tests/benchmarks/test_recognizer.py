@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import tables
 from benchmarks.recognizer import main
 from benchmarks.recognizer_sides import GENERATE, OURS, OURS_ALL, TIMED, UPSTREAM
-from benchmarks.recognizer_table import Part, Pass, join, show
+from benchmarks.recognizer_table import Part, Pass, details, join
 
 ROOT = Path(__file__).parent.parent.parent
 ABSENT = """
@@ -27,6 +28,8 @@ ELSEWHERE = (
     *("pypinyin", "pytest", "funasr", "hypothesis", "jiwer", "polars"),
 )
 """What the project needs, but a machine with torch, transformers and pyarrow may not have."""
+MACHINE = {"cores": 2, "processor": "CPU", "packages": {"torch": "2", "transformers": "5"}}
+SETTINGS = {"size": "tiny", "tokens_per_s": 4.5, "threads": 1, "peers_get": 2, "batch": 4}
 
 
 @pytest.mark.slow
@@ -69,11 +72,13 @@ def test_a_way_that_cannot_be_taken_says_so_and_the_others_are_compared():
     theirs = Part(GENERATE, "calls", None, 50.0, {0: "a b c"}, (Pass(4.0, 4.0),))
     all_tokens = Part(OURS_ALL, "calls", None, 100.0, {0: "a b", 1: "c"}, (Pass(1.0, 2.0),))
     absent = Part(UPSTREAM, "calls", "funasr not installed")
-    found = join([50.0, 50.0], [ours, theirs, all_tokens, absent])
-    table = show("calls", found)
-    assert "| funasr, batches | funasr not installed" in table
-    assert "4.00x, by CPU 4.00x | 1 of 1" in table
-    assert "50.00 (25.00 to 100.00)" in table
+    profiles = {"calls": join([50.0, 50.0], [ours, theirs, all_tokens, absent])}
+    table = tables.recognizer({"machine": MACHINE, "settings": SETTINGS, "profiles": profiles})
+    assert "| calls | funasr, batches | funasr not installed |" in table
+    assert "| calls | transformers generate | 12.50 | 12.50 | 4.0x (4.0x) | 1 of 1 |" in table
+    more = details(profiles)
+    assert "| calls | ours | 2 | 100 | 25.00 to 100.00 | 0 |" in more
+    assert "funasr, batches" not in more
 
 
 def test_a_text_that_differs_is_not_counted_as_equal():
