@@ -57,6 +57,7 @@ _UNITS = pa.schema(
     [
         ("name", pa.string()),
         ("audio_s", pa.float64()),
+        ("guessed_s", pa.float64()),  # of these: of files that nobody has opened yet
         ("recordings", pa.int32()),  # whose last span is in the unit
         ("span_ids", pa.list_(pa.string())),
         ("payload", pa.string()),
@@ -91,6 +92,7 @@ class UnitFacts:
 
     name: str
     audio_s: Seconds
+    guessed_s: Seconds  # of these: of files that nobody has opened yet
     recordings: int
 
 
@@ -141,7 +143,7 @@ class PlanFiles:
         """What progress needs, unit by unit."""
         for name in self.unit_files():
             with self.output.open(name) as file:
-                columns = pq.read_table(file, columns=["name", "audio_s", "recordings"])
+                columns = pq.read_table(file, columns=["name", "audio_s", "guessed_s", "recordings"])
             yield from (UnitFacts(**row) for row in columns.to_pylist())
 
     def unit_spans(self) -> Iterator[pa.Table]:
@@ -217,6 +219,7 @@ def _unit_row(unit: Unit) -> dict[str, Any]:
     return {
         "name": unit.name,
         "audio_s": sum(declared_s(span) for span in unit.spans),
+        "guessed_s": sum(declared_s(span) for span in unit.spans if span.media is None),
         "recordings": sum(span.end_s is None for span in unit.spans),
         "span_ids": [span.id for span in unit.spans],
         "payload": _codec().dump_json(unit).decode(),

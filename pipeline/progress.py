@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from funasr_beam.model.commits import CommittedUnits
+from funasr_beam.model.plan_files import UnitFacts
 from funasr_beam.model.records import Seconds
 from funasr_beam.pipeline.plan import Plan
 
@@ -26,7 +27,7 @@ class Snapshot:
     recordings: int
     recordings_total: int
     audio_s: Seconds
-    total_s: Seconds
+    total_s: Seconds  # 0: nobody knows yet
     failed: int
     wall_s: Seconds
 
@@ -50,6 +51,31 @@ class Display(Protocol):
 
 
 @dataclass
+class LengthGuess:
+    """How long the files are that nobody has opened, learnt from those that are done.
+
+    The plan goes by their size, as if all had 32 kbit/s: short WAV files are 8 times shorter than that.
+    """
+
+    guessed_s: Seconds = 0.0
+    found_s: Seconds = 0.0
+
+    def learn(self, unit: UnitFacts, found_s: Seconds) -> None:
+        """A unit has turned out to be this long."""
+        if unit.guessed_s > 0:
+            self.guessed_s += unit.guessed_s
+            self.found_s += max(found_s - (unit.audio_s - unit.guessed_s), 0.0)
+
+    def corrected_s(self, audio_s: Seconds, guessed_s: Seconds) -> Seconds:
+        """The likely length of what the plan says is `audio_s` long, `guessed_s` of it by a guess."""
+        return audio_s + (self.found_s / self.guessed_s - 1.0) * guessed_s if self.found_s > 0 else audio_s
+
+    def is_good_for(self, audio_s: Seconds, guessed_s: Seconds) -> bool:
+        """Whether that length is worth telling: something was learnt, or most of it is no guess."""
+        return self.found_s > 0 or guessed_s <= audio_s / 2
+
+
+@dataclass
 class UnitWatch:
     """Counts what has been committed, reading each new unit's footer once; looks less often where that takes long."""
 
@@ -60,8 +86,9 @@ class UnitWatch:
 
     def __post_init__(self) -> None:
         self._began = self._next = self.clock()
-        self._waiting = {unit.name: unit.recordings for unit in self.plan.files.unit_facts()}
-        self._open = sum(self._waiting.values())
+        self._waiting = {unit.name: unit for unit in self.plan.files.unit_facts()}
+        self._open = sum(unit.recordings for unit in self._waiting.values())
+        self._guess = LengthGuess()
         self._failed: set[str] = set()
 
     def look(self) -> Snapshot:
@@ -75,7 +102,7 @@ class UnitWatch:
             totals.recordings - self._open,
             totals.recordings,
             self.audio_s,
-            totals.missing_s,
+            self._total_s(),
             totals.failed + len(self._failed),
             self.clock() - self._began,
         )
@@ -85,10 +112,18 @@ class UnitWatch:
         return len(set(self._waiting) - set(self.committed.names()))
 
     def _count(self, name: str) -> None:
-        summary = self.committed.summary(name)
+        summary, unit = self.committed.summary(name), self._waiting.pop(name)
         self.audio_s += summary.audio_s
+        self._guess.learn(unit, summary.audio_s)
         self._failed |= set(summary.failed_recordings)
-        self._open -= self._waiting.pop(name)
+        self._open -= unit.recordings
+
+    def _total_s(self) -> Seconds:
+        """What is done, and what is left as far as it is known; 0: it is not."""
+        left_s = sum(unit.audio_s for unit in self._waiting.values())
+        guessed_s = sum(unit.guessed_s for unit in self._waiting.values())
+        is_known = self._guess.is_good_for(left_s, guessed_s)
+        return self.audio_s + self._guess.corrected_s(left_s, guessed_s) if is_known else 0.0
 
 
 class LogDisplay:
@@ -149,8 +184,9 @@ def make_display() -> Display:
 
 
 def _line(snapshot: Snapshot) -> str:
+    total = f"/{snapshot.total_s / 3600:.2f}" if snapshot.total_s else ""
     return (
         f"{snapshot.recordings:,}/{snapshot.recordings_total:,} recordings, "
-        f"{snapshot.audio_s / 3600:.2f}/{snapshot.total_s / 3600:.2f} h audio, "
+        f"{snapshot.audio_s / 3600:.2f}{total} h audio, "
         f"{snapshot.rtfx:.0f}x, {snapshot.failed} failed"
     )

@@ -1,15 +1,22 @@
 """What an output holds: what is done, what failed and why, and what a run that was stopped has left."""
 
 from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.errors import UsageError
+from funasr_beam.model.plan_files import UnitFacts
 from funasr_beam.model.records import Seconds
 from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.current import current_rows
 from funasr_beam.pipeline.plan import earlier_plans
+from funasr_beam.pipeline.progress import LengthGuess
 from funasr_beam.pipeline.run_folder import Run, finished_run_ids, list_runs
+
+_LEARNT_FROM = 16  # committed units, each a request to the store
 
 
 @dataclass(frozen=True)
@@ -84,13 +91,23 @@ def _unfinished(output: Folder, run: Run) -> UnfinishedRun:
     plans = earlier_plans(output, run.text_hash)
     if not plans:
         return UnfinishedRun(run.id, 0, 0, 0.0, 0.0)
-    totals = plans[-1].totals
-    done = set(CommittedUnits(output, run.text_hash).names())
-    left = [unit for unit in plans[-1].unit_facts() if unit.name not in done]
+    totals, units, committed = plans[-1].totals, list(plans[-1].unit_facts()), CommittedUnits(output, run.text_hash)
+    done = set(committed.names())
+    left = [unit for unit in units if unit.name not in done]
+    guess = LengthGuess()
+    with suppress(FileNotFoundError):  # the run ends just now, and puts its units away
+        for unit in islice((unit for unit in units if unit.name in done), _LEARNT_FROM):
+            guess.learn(unit, committed.summary(unit.name).audio_s)
+    # What an earlier plan had done is as wrong as this plan is.
+    factor = _likely_s(units, guess) / totals.missing_s if totals.missing_s else 1.0
     return UnfinishedRun(
         run.id,
         totals.recordings,
         totals.recordings - sum(unit.recordings for unit in left),
-        totals.audio_s,
-        totals.audio_s - sum(unit.audio_s for unit in left),
+        totals.audio_s * factor,
+        totals.audio_s * factor - _likely_s(left, guess),
     )
+
+
+def _likely_s(units: Iterable[UnitFacts], guess: LengthGuess) -> Seconds:
+    return sum(guess.corrected_s(unit.audio_s, unit.guessed_s) for unit in units)

@@ -16,6 +16,8 @@ from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.done import read_done
 from funasr_beam.pipeline.plan import PlanSettings, earlier_plans, make_plan, next_plan
 from funasr_beam.pipeline.progress import UnitWatch
+from funasr_beam.pipeline.run_folder import Run, save_run
+from funasr_beam.pipeline.status import read_status
 
 KEY = "k"
 SETTINGS = PlanSettings(PlanRules(600.0, KEY), unit_s=1000.0, workers=1, probes=2)
@@ -104,3 +106,42 @@ def test_progress_counts_recordings_whose_last_span_is_committed(output):
         commit(output, unit)
     snapshot = watch.look()
     assert (snapshot.recordings, snapshot.failed) == (4, 1)
+
+
+def small_files(count):
+    """Listed recordings of a second each, 16 kHz WAV, that are too small to be opened: by their size, 8 s each."""
+    return [Listed(Recording(f"r{n}", f"file:///{n}.wav", "1", 32_000)) for n in range(count)]
+
+
+UNOPENED = replace(SETTINGS, rules=replace(SETTINGS.rules, probe_above_bytes=10**6), unit_s=30.0)
+
+
+def test_how_long_files_are_that_nobody_opened_is_learnt_from_those_that_are_done(output):
+    plan = plan_of(output, small_files(10), None, UNOPENED)
+    watch = UnitWatch(CommittedUnits(output, KEY), plan, clock=lambda: 0.0)
+    assert watch.look().total_s == 0.0  # nobody knows
+    first, *others = units_of(plan)
+    commit(output, first)
+    assert watch.look().total_s == pytest.approx(10.0)
+    for unit in others:
+        commit(output, unit)
+    assert watch.look().total_s == watch.look().audio_s == pytest.approx(10.0)
+
+
+def test_what_failed_says_nothing_of_how_long_the_others_are(output):
+    plan = plan_of(output, *recordings([1000.0, 1000.0, 1000.0]))
+    watch = UnitWatch(CommittedUnits(output, KEY), plan, clock=lambda: 0.0)
+    assert watch.look().total_s == 3000.0
+    commit(output, units_of(plan)[0])
+    left_s = 3000.0 - sum(span.end_s or 1000.0 - span.start_s for span in units_of(plan)[0].spans)
+    assert watch.look().total_s == watch.look().audio_s + left_s
+
+
+def test_the_status_of_a_run_that_goes_on_tells_the_hours_that_progress_tells(output):
+    save_run(output, Run("run1", KEY, "2026-01-01T00:00:00+00:00"))
+    plan = plan_of(output, small_files(10), None, UNOPENED)
+    for unit in units_of(plan)[:2]:
+        commit(output, unit)
+    (run,) = read_status(output).unfinished
+    snapshot = UnitWatch(CommittedUnits(output, KEY), plan, clock=lambda: 0.0).look()
+    assert (run.audio_done_s, run.audio_s) == (pytest.approx(snapshot.audio_s), pytest.approx(snapshot.total_s))
