@@ -14,9 +14,11 @@ help:  ## show this list
 demo: $(VENV)/.installed  ## transcribe samples/ with the tiny checkpoint that ships with the project
 	@$(BIN)/python examples/demo.py $(DEMO_OUTPUT)
 
+# Three processes on two cores: the tests of faults wait for most of their time. They come early as long as modules keep
+# the order of their names; by the number of tests, as pytest-xdist would sort them, the longest come last.
 test: $(VENV)/.installed-test system-packages flink-parts lint  ## run every test
 	@-! command -v npm > /dev/null || $(MAKE) --no-print-directory azurite  # without it, the tests of abfs:// are skipped
-	@$(BIN)/python -m pytest -p no:cacheprovider -n 2 --dist loadscope --durations 15 tests
+	@$(BIN)/python -m pytest -p no:cacheprovider -n 3 --dist loadscope --no-loadscope-reorder --durations 15 tests
 
 test-fast: $(VENV)/.installed-test  ## run the tests that take seconds
 	@$(BIN)/python -m pytest -q -m "not slow" tests

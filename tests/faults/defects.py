@@ -1,6 +1,7 @@
 """Defects that a test puts into the process of a command before it starts."""
 
 import errno
+import functools
 import os
 import random
 from datetime import datetime, timedelta
@@ -27,6 +28,21 @@ def _limit_recognizer(is_too_much):
         return recognize(self, utterances)
 
     FunAsrNanoRecognizer.recognize = limited
+
+
+def little_patience_with_decoders_that_start():
+    """A decoder that hangs before it takes its first file is given up after some seconds instead of a minute."""
+    from funasr_beam.model.audio import sandbox
+
+    sandbox.START_S = 8.0
+
+
+def quick_beats():
+    """Whoever holds an output shows life twice a second, so that a contender need not wait ten seconds to see it."""
+    from funasr_beam.model.lease import Lease, LeaseTiming
+    from funasr_beam.pipeline import claim
+
+    claim.Lease = functools.partial(Lease, timing=LeaseTiming(beat_s=0.5))
 
 
 def clock_a_day_back():

@@ -6,7 +6,6 @@ falls into the work instead of into the imports.
 
 import multiprocessing
 import os
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,15 +17,21 @@ _PRELOADED = [
     "transformers",
     "silero_vad",
     "s3fs",
+    "pyarrow.acero",
+    "pyarrow.dataset",
     "pyarrow.parquet",
+    "transformers.models.qwen3.modeling_qwen3",
     "duckdb",
     "funasr_beam.pipeline.transcription",
     "funasr_beam.pipeline.summary",
     "funasr_beam.pipeline.commands.transcribe",
     "funasr_beam.pipeline.commands.compare",
+    "funasr_beam.pipeline.engines.local",
+    "funasr_beam.pipeline.flow",
     "funasr_beam.pipeline.submission",
     "funasr_beam.model.recognizers.fun_asr_nano",
     "apache_beam.runners.portability.fn_api_runner",
+    "tests.faults.warm",
 ]
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(_PRELOADED)
@@ -66,8 +71,8 @@ class Command:
         return self._process.exitcode
 
     def kill(self) -> None:
-        """End it with SIGKILL."""
-        os.kill(self.pid, signal.SIGKILL)
+        """End it with SIGKILL, if it has not ended by itself."""
+        self._process.kill()
         self._process.join()
 
     @property

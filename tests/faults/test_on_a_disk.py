@@ -36,7 +36,8 @@ def decoders(command):
 
 @pytest.mark.parametrize("fatal", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
 def test_a_decoder_that_was_killed_or_hangs_costs_its_recording_until_the_next_run(scene, tmp_path, fatal):
-    command = scene.start(tmp_path / "out", "--set", "decode.stall_s=2")
+    impatient = defects.little_patience_with_decoders_that_start
+    command = scene.start(tmp_path / "out", "--set", "decode.stall_s=2", defect=impatient)
     wait_until(lambda: "Transcribing" in command.text and decoders(command), command)
     hit = set()
     while command.is_running and len(hit) < 2:

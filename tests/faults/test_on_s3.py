@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from funasr_beam.model.storage import Folder
+from tests.faults import defects
 from tests.faults.proxy import Faults, proxy_to
 from tests.faults.scenes import RECORDINGS, Scene, sample, wait_until
 
@@ -84,7 +85,7 @@ def test_a_read_that_never_ends_costs_its_recording_until_the_next_run(scene, s3
 
 def test_of_two_runs_at_once_one_stops_with_a_message_and_the_other_is_not_harmed(scene, s3, s3_server):
     output = s3_server.fresh()
-    runs = [scene.start(output) for _ in range(2)]
+    runs = [scene.start(output, defect=defects.quick_beats) for _ in range(2)]
     waits = [threading.Thread(target=run.wait) for run in runs]
     for wait in waits:
         wait.start()
