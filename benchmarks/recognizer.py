@@ -47,9 +47,17 @@ def main() -> None:
             return
         for side in arguments.sides:
             if not all(part_path(arguments, side, profile).exists() for profile in arguments.profiles):
-                again = [*sys.argv[1:], "--side", side, "--work", str(arguments.work)]
-                subprocess.run([sys.executable, "-m", "benchmarks.recognizer", *again], check=True)
+                measure_missing(side, arguments)
         report(arguments)
+
+
+def measure_missing(side: str, arguments: argparse.Namespace) -> None:
+    """Measure a way in a process of its own, or here."""
+    if arguments.together:
+        measure_side(argparse.Namespace(**{**vars(arguments), "side": side}))
+        return
+    again = [*sys.argv[1:], "--side", side, "--work", str(arguments.work)]
+    subprocess.run([sys.executable, "-m", "benchmarks.recognizer", *again], check=True)
 
 
 def parse() -> argparse.Namespace:
@@ -70,6 +78,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, help="where checkpoints and parts are kept; none: thrown away")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder for --store")
     parser.add_argument("--side", choices=SIDES, help="measure this one alone, into --work")
+    parser.add_argument("--together", action="store_true", help="measure all ways in this process: for small models")
     parser.add_argument("--store", action="store_true", help="keep the result")
     arguments = parser.parse_args()
     if arguments.device == "auto":

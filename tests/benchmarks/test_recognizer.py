@@ -1,4 +1,3 @@
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from benchmarks import tables
-from benchmarks.recognizer import main
 from benchmarks.recognizer_sides import GENERATE, OURS, OURS_ALL, TIMED, UPSTREAM
 from benchmarks.recognizer_table import Part, Pass, details, join
 
@@ -30,27 +28,6 @@ ELSEWHERE = (
 """What the project needs, but a machine with torch, transformers and pyarrow may not have."""
 MACHINE = {"cores": 2, "processor": "CPU", "packages": {"torch": "2", "transformers": "5"}}
 SETTINGS = {"size": "tiny", "tokens_per_s": 4.5, "threads": 1, "peers_get": 2, "batch": 4}
-
-
-@pytest.mark.slow
-def test_the_benchmark_of_the_recogniser_runs_to_its_end_with_equal_texts(tmp_path, monkeypatch):
-    options = ["--size", "tiny", "--device", "cpu", "--threads", "1", "--hours", "0.01", "--batch", "4", "--store"]
-    sides = ["--sides", OURS, UPSTREAM, OURS_ALL, GENERATE]
-    where = ["--work", str(tmp_path / "work"), "--output", str(tmp_path)]
-    command = ["", *options, "--profiles", "calls", *sides, *where]
-    for side in sides[1:]:
-        monkeypatch.setattr(sys, "argv", [*command, "--side", side])  # each in a process of its own, if asked together
-        main()
-    monkeypatch.setattr(sys, "argv", command)
-    main()
-
-    found = json.loads((tmp_path / "recognizer_cpu.json").read_text())["profiles"]["calls"]
-    for side in (UPSTREAM, GENERATE):
-        assert found["ways"][side]["equal_texts"] == found["ways"][side]["compared_texts"] == found["segments"]
-    ledger = found["ledger"]
-    assert sum(ledger["stages"].values()) == pytest.approx(ledger["wall_s"])
-    assert abs(ledger["stages"]["rest"]) < 0.25 * ledger["wall_s"]
-    assert ledger["steps"] > 0
 
 
 @pytest.mark.slow

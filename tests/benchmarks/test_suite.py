@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import recognizer, suite
+from benchmarks.recognizer_sides import GENERATE, UPSTREAM
 from benchmarks.suite import TASKS, Task, run
 
 
@@ -24,6 +25,24 @@ def test_the_way_from_files_to_tables_runs_to_its_end_and_both_ledgers_add_up(tm
     assert min(found["command"].values()) > -0.01
     assert found["threads"]["waiting for a unit"] > -0.01
     assert 0 < found["speech_s"] <= found["audio_s"]
+
+
+@pytest.mark.slow
+def test_the_part_for_a_gpu_runs_to_its_end_with_equal_texts_and_ledgers_that_add_up(tmp_path, monkeypatch, capfd):
+    where = ["--work", str(tmp_path / "work"), "--output", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["", "gpu", "--tiny", *where])
+    assert suite.main() == 0
+    told = capfd.readouterr().out
+    assert told.count("| done in") == 3
+    assert "test_graphs.py::" in told  # among the tests that are found
+    results = [json.loads((tmp_path / f"recognizer_{name}.json").read_text()) for name in ("cpu", "cpu_fp32")]
+    speed, same = (result["profiles"]["calls"] for result in results)
+    for side in (UPSTREAM, GENERATE):
+        assert same["ways"][side]["equal_texts"] == same["ways"][side]["compared_texts"] == same["segments"]
+    for ledger in (speed["ledger"], same["ledger"]):
+        assert sum(ledger["stages"].values()) == pytest.approx(ledger["wall_s"])
+        assert abs(ledger["stages"]["rest"]) < 0.25 * ledger["wall_s"]
+        assert ledger["steps"] > 0
 
 
 @pytest.mark.parametrize("tiny", [True, False])
