@@ -106,6 +106,7 @@ def host_tasks(arguments: argparse.Namespace) -> list[Task]:
     end = _end_to_end(arguments, "--size", "demo", "--device", "cpu", "--hours", "0.03" if arguments.tiny else "0.5")
     return [
         Task("host path", ["-m", "benchmarks.host_path", *tiny], 3_600),
+        Task("host path by threads", ["-m", "benchmarks.host_scaling", *tiny], 3_600),
         Task("decoding", decoding, 3_600),
         Task("recogniser", [*speed, *(["--sides", "ours"] if arguments.tiny else [])], 7_200),
         Task("end to end", end, 3_600),

@@ -104,6 +104,25 @@ def _host_peers(found: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def host_scaling(found: Mapping[str, Any]) -> str:
+    """Wall clock by threads, and how far the interpreter's lock lets one process grow."""
+    lines = [
+        "| threads | x realtime of the wall clock (spread) | cores in use |",
+        "| --- | ---: | ---: |",
+    ]
+    for threads, speed in found["threads"].items():
+        spread = f"{speed['x_realtime']:,.0f} ({speed['slowest']:,.0f} to {speed['fastest']:,.0f})"
+        lines.append(f"| {threads} | {spread} | {speed['cores_in_use']:.2f} |")
+    held = found["lock_ms_per_audio_minute"]
+    if held is not None:
+        lines += [
+            "",
+            f"The interpreter's lock is held for {held:.1f} ms of each minute of audio: one process cannot hear more "
+            f"than {60_000 / held:,.0f} x realtime, however many cores there are.",
+        ]
+    return "\n".join([f"{_machine(found)}; {found['format']}, {found['audio_s'] / 60:.0f} minutes:", "", *lines])
+
+
 def cards(found: Mapping[str, Any]) -> str:
     """What is done at once on graphics cards, as the memory model plans it."""
     rows = [
