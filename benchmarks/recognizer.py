@@ -71,7 +71,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=0, help="segments that the others get at once; 0: 64 or 16")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch, on the CPU")
     parser.add_argument(
-        "--precision", choices=("mixed", "fp32"), default="mixed", help="mixed: the LLM of a GPU in bf16"
+        "--precision",
+        choices=("mixed", "fp32"),
+        default="mixed",
+        help="mixed: the LLM of a GPU in bf16; fp32: rounding alike on all sides",
     )
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=[side for side in SIDES if side != TIMED])

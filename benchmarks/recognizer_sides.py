@@ -13,10 +13,9 @@ from benchmarks.random_checkpoints import RandomCheckpoint
 from funasr_beam.model.batching import BatchLimits, make_batches, padded_seconds, padding_waste, recognize_all
 from funasr_beam.model.checkpoint import AudioTokens, resolve
 from funasr_beam.model.prompts import build_prompt
-from funasr_beam.model.recognizers import loading
-from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
+from funasr_beam.model.recognizers.base import LlmPrecision, RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
-from funasr_beam.model.recognizers.loading import load_processor
+from funasr_beam.model.recognizers.loading import load_processor, lower_llm_precision
 from funasr_beam.model.records import SAMPLE_RATE, Failure, Seconds, as_waveform
 from funasr_beam.model.stage_clock import StageClock
 
@@ -57,6 +56,11 @@ class Loading:
     precision: str = "mixed"  # "fp32": the LLM too, on a GPU
 
     @property
+    def llm_precision(self) -> LlmPrecision:
+        """As this project calls it."""
+        return "float32" if self.precision == "fp32" else "auto"
+
+    @property
     def llm_dtype(self) -> str:
         """As upstream calls it."""
         return "bf16" if self.device == "cuda" and self.precision == "mixed" else "fp32"
@@ -64,9 +68,6 @@ class Loading:
 
 def load_side(name: str, asked: Loading) -> Side:
     """A way by its name."""
-    if asked.precision == "fp32":
-        # On a GPU only benchmarks want that: with rounding alike on all sides, their texts must be equal.
-        setattr(loading, "lower_llm_precision", lambda model: None)  # noqa: B010
     if name == GENERATE:
         return Generate(asked)
     if name in (UPSTREAM, UPSTREAM_SINGLE):
@@ -82,7 +83,14 @@ class Ours:
         self._device, self._waits = asked.device, False
         self.clock = StageClock(self._synchronize)
         wanted: Literal["cpu", "cuda"] = "cuda" if asked.device == "cuda" else "cpu"
-        settings = RecognizerSettings(wanted, audio_tokens, base_tokens=0, tokens_per_s=TOKENS_PER_S, clock=self.clock)
+        settings = RecognizerSettings(
+            wanted,
+            audio_tokens,
+            base_tokens=0,
+            llm_precision=asked.llm_precision,
+            tokens_per_s=TOKENS_PER_S,
+            clock=self.clock,
+        )
         self._recognizer = FunAsrNanoRecognizer.load(resolve(str(asked.checkpoint.converted)), settings)
 
     def texts(self, utterances: Sequence[Utterance]) -> list[str]:
@@ -165,8 +173,8 @@ class Generate(InBatches):
         self._processor = load_processor(asked.checkpoint.converted)
         kind = FunAsrNanoForConditionalGeneration
         self._model = kind.from_pretrained(asked.checkpoint.converted, dtype=torch.float32, attn_implementation="sdpa")
-        if self._device.type == "cuda":
-            loading.lower_llm_precision(self._model)
+        if asked.llm_dtype == "bf16":
+            lower_llm_precision(self._model)
         self._model.eval().to(self._device)
 
     @torch.inference_mode()

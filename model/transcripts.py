@@ -18,6 +18,7 @@ from funasr_beam.model.itn import FinalWord, InverseTextNormalizer
 from funasr_beam.model.language_id import LanguageDetector, SpokenLanguage
 from funasr_beam.model.recognizers.base import (
     EncoderPrecision,
+    LlmPrecision,
     Recognizer,
     RecognizerSettings,
     RemoteSettings,
@@ -47,6 +48,7 @@ class TranscriberConfig:
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
     remote: RemoteSettings = field(default_factory=RemoteSettings)
     encoder_precision: EncoderPrecision = "float32"
+    llm_precision: LlmPrecision = "auto"
 
 
 @lru_cache(maxsize=1)
@@ -62,6 +64,7 @@ def load_transcriber(config: TranscriberConfig) -> "UnitTranscriber":
         encoder_padded_s=config.max_padded_s,
         remote=config.remote,
         encoder_precision=config.encoder_precision,
+        llm_precision=config.llm_precision,
     )
     return UnitTranscriber(load_recognizer(config.model, settings), config)
 

@@ -125,6 +125,11 @@ class RecognitionConfig(Section):
     encoder_precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="Number type of Fun-ASR-Nano's encoder and adaptor; bfloat16 may change a text."
     )
+    llm_precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Number type of the language model, in Whisper of everything; auto: bfloat16 on a GPU, float32 on "
+        "a CPU. bfloat16 may change a text; a CPU with instructions for it (avx512_bf16, amx_bf16) is faster so.",
+    )
     repair: bool = Field(
         True, description="Whether what a guard objects to is recognised again; if not, it is flagged only."
     )
@@ -312,6 +317,7 @@ def text_hash(config: Config, segmentation: SegmentationConfig, model: str, vers
         "itn": config.recognition.itn,
         "audio_tokens": config.recognition.audio_tokens,
         "encoder_precision": config.recognition.encoder_precision,
+        "llm_precision": config.recognition.llm_precision,
         "repair": config.recognition.repair,
         "model": model,
         "versions": dict(versions),

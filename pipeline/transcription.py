@@ -14,6 +14,7 @@ from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.checkpoint import CheckpointInfo
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.errors import RunError, UsageError
+from funasr_beam.model.families import FUN_ASR_NANO, REMOTE
 from funasr_beam.model.front_end import FrontEndConfig
 from funasr_beam.model.itn import itn_version
 from funasr_beam.model.listing import Listed
@@ -112,6 +113,7 @@ def transcribe(config: Config, display: Display) -> RunReport:
     checkpoint = describe_model(config.model)
     _check_language(config, checkpoint)
     _warn_of_hints(config, checkpoint)
+    _warn_of_precision(config, checkpoint)
     segmentation = fit_segmentation(config, checkpoint)
     versions = tool_versions() | alignment_identity(alignment_settings(config))
     key = text_hash(config, segmentation, checkpoint.identity, versions)
@@ -181,6 +183,15 @@ def _warn_of_hints(config: Config, checkpoint: CheckpointInfo) -> None:
         _log.warning("%s takes no hotwords and no context; they are left out", checkpoint.family.name)
 
 
+def _warn_of_precision(config: Config, checkpoint: CheckpointInfo) -> None:
+    """A precision that nobody computes in must not look as if it were."""
+    told = config.recognition
+    if told.llm_precision != "auto" and checkpoint.family is REMOTE:
+        _log.warning("recognition.llm_precision is left out: whoever serves a remote model chooses it")
+    if told.encoder_precision != "float32" and checkpoint.family is not FUN_ASR_NANO:
+        _log.warning("recognition.encoder_precision is left out: only Fun-ASR-Nano has this choice")
+
+
 def _check_language(config: Config, checkpoint: CheckpointInfo) -> None:
     language = config.recognition.language
     if language and language not in checkpoint.languages:
@@ -216,6 +227,7 @@ def _stage(
             alignment_settings(config),
             RemoteSettings(**config.remote.model_dump()),
             told.encoder_precision,
+            told.llm_precision,
         ),
         committed,
     )

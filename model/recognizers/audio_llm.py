@@ -14,6 +14,7 @@ from funasr_beam.model.recognizers.greedy import Decoded
 from funasr_beam.model.recognizers.loading import load_complete, load_processor, lower_llm_precision
 from funasr_beam.model.recognizers.local_model import LocalRecognizer, check_language, check_samples
 from funasr_beam.model.recognizers.memory import free_bytes
+from funasr_beam.model.recognizers.precision import llm_dtype
 from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token, as_waveform
 from funasr_beam.model.stage_clock import ENCODER, FEATURES
 
@@ -47,7 +48,7 @@ class AudioLlmRecognizer(LocalRecognizer):
     """
 
     def __init__(self, ref: CheckpointRef, settings: RecognizerSettings, family: AudioLlm) -> None:
-        """Load the checkpoint: float32 on a CPU; on a GPU the language model in bfloat16.
+        """Load the checkpoint: float32; the language model as the settings say, on a GPU in bfloat16 by itself.
 
         Raises:
             funasr_beam.model.errors.RunError: it cannot be loaded, or the device is not there.
@@ -56,7 +57,7 @@ class AudioLlmRecognizer(LocalRecognizer):
         self._family = family
         self._processor = load_processor(self._folder, family.processor_class)
         self._model = load_complete(family.model_class, self._folder)
-        if self._device.type == "cuda":
+        if llm_dtype(settings.llm_precision, self._device) == torch.bfloat16:
             lower_llm_precision(self._model)
         self._model.to(self._device)
         self._end_ids = _end_ids(self._model)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 EncoderPrecision = Literal["float32", "bfloat16"]
+LlmPrecision = Literal["auto", "float32", "bfloat16"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,7 @@ class RecognizerSettings:
     base_tokens: int = 32  # a hypothesis may have this many tokens
     remote: RemoteSettings = field(default_factory=RemoteSettings)
     encoder_precision: EncoderPrecision = "float32"  # of encoder and adaptor, as upstream; Fun-ASR-Nano only
+    llm_precision: LlmPrecision = "auto"  # of all of a Whisper; auto: bfloat16 on a GPU, float32 on a CPU
     tokens_per_s: float = 20.0  # and this many per second: far above speech, well below an endless loop
     clock: StageClock = field(default_factory=StageClock, compare=False)  # told where the time goes
 

@@ -57,7 +57,7 @@ class FunAsrNanoRecognizer(LocalRecognizer):
         processor = load_processor(folder)
         self._tokenizer = processor.tokenizer
         self._features = FeatureExtractor(processor.feature_extractor, self._info.sample_scale, self._device)
-        self._model = load_model(folder, self._device, settings.encoder_precision)
+        self._model = load_model(folder, self._device, settings.encoder_precision, settings.llm_precision)
         if self._device.type == "cpu" and self._model.num_parameters() < _SMALL_MODEL_PARAMETERS:
             # For all of the process: beside other busy processes a second thread made the demo model 10 times slower,
             # as its threads wait for each other after each of its many tiny operations.
@@ -76,8 +76,8 @@ class FunAsrNanoRecognizer(LocalRecognizer):
         """A recogniser that is ready to work.
 
         Computes in float32 on a CPU; on a GPU the LLM computes in bfloat16, encoder and adaptor in float32 as upstream
-        does, unless the settings say otherwise. Never in float16, whatever the weights are stored in: the LLM then
-        writes "!!!!".
+        does; the settings may say otherwise. Never in float16, whatever the weights are stored in: the LLM then writes
+        "!!!!".
 
         Raises:
             RunError: the checkpoint cannot be loaded, or the device is not there.

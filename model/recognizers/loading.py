@@ -9,7 +9,8 @@ import torch
 
 from funasr_beam.model.errors import RunError
 from funasr_beam.model.products import use_quick_linears
-from funasr_beam.model.recognizers.base import EncoderPrecision
+from funasr_beam.model.recognizers.base import EncoderPrecision, LlmPrecision
+from funasr_beam.model.recognizers.precision import llm_dtype
 
 _ATTENTION = "sdpa"
 
@@ -30,13 +31,19 @@ def load_processor(folder: Path, kind: Any = None) -> Any:
         return (kind or FunAsrNanoProcessor).from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
-def load_model(folder: Path, device: torch.device, encoder_precision: EncoderPrecision = "float32") -> Any:
-    """The model in eval mode on the device: float32, and on a GPU the LLM in bfloat16.
+def load_model(
+    folder: Path,
+    device: torch.device,
+    encoder_precision: EncoderPrecision = "float32",
+    llm_precision: LlmPrecision = "auto",
+) -> Any:
+    """The model in eval mode on the device.
 
     Args:
         folder: the checkpoint.
         device: where it computes.
         encoder_precision: of encoder and adaptor.
+        llm_precision: of the LLM; "auto": bfloat16 on a GPU, float32 on a CPU.
 
     Raises:
         RunError: weights are missing or do not fit, or the adaptor would attend to padding.
@@ -45,7 +52,7 @@ def load_model(folder: Path, device: torch.device, encoder_precision: EncoderPre
 
     model = load_complete(FunAsrNanoForConditionalGeneration, folder)
     check_attention(model)
-    if device.type == "cuda":
+    if llm_dtype(llm_precision, device) == torch.bfloat16:
         lower_llm_precision(model)
     if encoder_precision == "bfloat16":
         lower_encoder_precision(model)

@@ -12,6 +12,7 @@ from funasr_beam.model.checkpoint import CheckpointInfo, CheckpointRef, describe
 from funasr_beam.model.errors import Cause, RecordingError, RunError
 from funasr_beam.model.languages import language_code
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
+from funasr_beam.model.recognizers.precision import warn_of_slow_bfloat16
 from funasr_beam.model.records import SAMPLE_RATE, Seconds
 
 MIN_SAMPLES = 400
@@ -31,6 +32,7 @@ class LocalRecognizer:
         self._folder = local_folder(ref)
         self._info = describe(ref)
         self._device = pick_device(settings.device)
+        warn_of_slow_bfloat16(settings, self._device)
         self._lock = threading.Lock()
 
     @property

@@ -18,6 +18,7 @@ from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.greedy import Row
 from funasr_beam.model.recognizers.loading import load_complete, load_processor
 from funasr_beam.model.recognizers.local_model import LocalRecognizer
+from funasr_beam.model.recognizers.precision import llm_dtype
 from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token, as_waveform
 
 
@@ -38,7 +39,7 @@ class WhisperRecognizer(LocalRecognizer):
     """
 
     def __init__(self, ref: CheckpointRef, settings: RecognizerSettings) -> None:
-        """Load the checkpoint: float32 on a CPU, bfloat16 on a GPU.
+        """Load the checkpoint, all of it in the number type that the settings give the language model.
 
         Raises:
             funasr_beam.model.errors.RunError: it cannot be loaded, or the device is not there.
@@ -47,7 +48,7 @@ class WhisperRecognizer(LocalRecognizer):
         folder = self._folder
         self._processor = load_processor(folder, WhisperProcessor)
         model = load_complete(WhisperForConditionalGeneration, folder)
-        self._dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
+        self._dtype = llm_dtype(settings.llm_precision, self._device)
         self._model = model.to(self._device, self._dtype)
         self._facts = _generation_facts(model, folder)
         self._end_ids = frozenset([int(np.ravel(self._facts.eos_token_id)[0])])

@@ -93,10 +93,17 @@ def test_storages_and_their_secrets_are_no_part_of_a_configuration():
     assert "s3cr3t" not in str(caught.value)
 
 
-def test_the_encoders_precision_changes_the_hash_only_where_it_is_not_the_usual_one():
+@pytest.mark.parametrize(("key", "usual"), [("encoder_precision", "float32"), ("llm_precision", "auto")])
+def test_a_precision_changes_the_hash_only_where_it_is_not_the_usual_one(key, usual):
     def hashed(*assignments):
         config = load_config(None, assignments, REQUIRED)
         return text_hash(config, SegmentationConfig(), "m", {})
 
-    assert hashed() == hashed("recognition.encoder_precision='float32'")
-    assert hashed() != hashed("recognition.encoder_precision='bfloat16'")
+    assert hashed() == hashed(f"recognition.{key}={usual}")
+    assert hashed() != hashed(f"recognition.{key}=bfloat16")
+
+
+def test_a_precision_that_no_model_computes_in_is_a_problem():
+    (problem,) = problems_of(["recognition.llm_precision=float16"])
+    assert "recognition.llm_precision" in problem
+    assert "'auto', 'float32' or 'bfloat16'" in problem

@@ -40,6 +40,13 @@ def hypotheses(recognizer, utterances):
     return recognize_all(recognizer, utterances, BatchLimits())
 
 
+@pytest.fixture(scope="module")
+def lowered_hypotheses(utterances):
+    """With encoder and language model in bfloat16."""
+    settings = RecognizerSettings(device="cpu", encoder_precision="bfloat16", llm_precision="bfloat16")
+    return recognize_all(FunAsrNanoRecognizer.load(resolve("demo"), settings), utterances, BatchLimits())
+
+
 def tokens(text, language):
     return list(text.replace(" ", "")) if language == "zh" else text.split()
 
@@ -51,8 +58,10 @@ def test_it_declares_what_it_is():
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_it_transcribes_voices_and_sentences_that_it_never_heard(recordings, hypotheses, language):
+@pytest.mark.parametrize("heard", ["hypotheses", "lowered_hypotheses"])
+def test_it_transcribes_voices_and_sentences_that_it_never_heard(recordings, heard, language, request):
     jiwer = pytest.importorskip("jiwer")
+    hypotheses = request.getfixturevalue(heard)
     own = [
         (tokens(item.text, language), tokens(hypothesis.text, language))
         for item, hypothesis in zip(recordings, hypotheses, strict=True)
@@ -76,6 +85,12 @@ def test_it_knows_when_each_word_was_said(recordings, hypotheses):
 def test_the_batch_does_not_change_its_texts(recognizer, utterances, hypotheses):
     alone = [recognizer.recognize([utterance])[0] for utterance in utterances]
     assert [item.text for item in alone] == [item.text for item in hypotheses]
+
+
+def test_bfloat16_changes_few_of_its_texts_and_does_change_its_scores(hypotheses, lowered_hypotheses):
+    pairs = list(zip(hypotheses, lowered_hypotheses, strict=True))
+    assert sum(plain.text == lowered.text for plain, lowered in pairs) >= 0.9 * len(pairs)
+    assert all(plain.tokens != lowered.tokens for plain, lowered in pairs)
 
 
 def test_it_ends_by_itself(hypotheses):

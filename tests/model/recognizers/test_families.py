@@ -1,6 +1,7 @@
 """Every family behind the same protocol, each with a tiny random checkpoint through transformers' real classes."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -76,6 +77,18 @@ def test_a_hypothesis_has_its_tokens_with_probabilities_and_no_invented_times(re
     assert hypothesis.tokens
     assert all(token.logprob <= 0 for token in hypothesis.tokens)
     assert (hypothesis.words, hypothesis.timestamp_source) == (None, "none")
+
+
+@pytest.mark.parametrize(
+    ("name", "encoder"), [("qwen3_asr", torch.float32), ("glmasr", torch.float32), ("whisper", torch.bfloat16)]
+)
+def test_the_language_model_computes_in_bfloat16_by_choice_and_of_whisper_everything(folders, name, encoder):
+    recognizer = load_recognizer(str(folders[name]), replace(SETTINGS, llm_precision="bfloat16"))
+    model = recognizer._model
+    head = model.proj_out if name == "whisper" else model.lm_head
+    audio = model.model.encoder if name == "whisper" else model.model.audio_tower
+    assert (head.weight.dtype, next(audio.parameters()).dtype) == (torch.bfloat16, encoder)
+    assert all(hypothesis.tokens for hypothesis in recognizer.recognize(UTTERANCES))
 
 
 def test_each_utterance_has_its_own_budget(recognizer):

@@ -7,9 +7,8 @@ from transformers import FunAsrNanoForConditionalGeneration
 from funasr_beam.model.checkpoint import resolve
 from funasr_beam.model.errors import RunError
 from funasr_beam.model.recognizers.base import RecognizerSettings
-from funasr_beam.model.recognizers.decoding.decoder import load_decoder
 from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
-from funasr_beam.model.recognizers.loading import check_attention, load_model, lower_llm_precision
+from funasr_beam.model.recognizers.loading import check_attention, load_model
 from tests.audio_doubles import mixed_utterances
 
 
@@ -69,15 +68,19 @@ def test_weights_stored_in_float16_are_computed_in_float32(tiny_checkpoint, tmp_
     assert len(half.recognize(utterances[:2])) == 2
 
 
-def test_the_llm_may_compute_in_bfloat16_beside_a_float32_encoder(tiny_checkpoint, utterances):
-    mixed = FunAsrNanoRecognizer.load(resolve(str(tiny_checkpoint)), RecognizerSettings(device="cpu"))
-    frequencies = mixed._model.model.language_model.rotary_emb.inv_freq.clone()
-    lower_llm_precision(mixed._model)
-    mixed._decode = load_decoder(mixed._model, mixed._end_ids)
-    assert torch.equal(mixed._model.model.language_model.rotary_emb.inv_freq, frequencies)
+def test_the_llm_computes_in_bfloat16_by_choice_beside_a_float32_encoder(tiny_checkpoint, utterances):
+    plain, mixed = (
+        FunAsrNanoRecognizer.load(resolve(str(tiny_checkpoint)), RecognizerSettings("cpu", llm_precision=precision))
+        for precision in ("auto", "bfloat16")
+    )
+    parts, plain_parts = mixed._model.model, plain._model.model
+    assert {part.dtype for part in plain._model.parameters()} == {torch.float32}
+    assert {part.dtype for part in parts.language_model.parameters()} == {torch.bfloat16}
+    assert {part.dtype for part in parts.audio_tower.parameters()} == {torch.float32}
     assert mixed._model.lm_head.weight is mixed._model.get_input_embeddings().weight
-    assert mixed._model.model.audio_tower.dtype == torch.float32
-    assert all(hypothesis.tokens for hypothesis in mixed.recognize(utterances[:4]))
+    frequencies = parts.language_model.rotary_emb.inv_freq
+    assert torch.equal(frequencies, plain_parts.language_model.rotary_emb.inv_freq)
+    assert all(hypothesis.tokens for hypothesis in mixed.recognize(utterances))
 
 
 def test_the_encoder_computes_in_bfloat16_by_choice_and_the_language_model_stays_as_it_is(tiny_checkpoint, utterances):
