@@ -153,8 +153,8 @@ def score(scorer: Scorer, language: Language, channel: str, count: int, show: in
     return Score(
         recordings=count,
         audio_s=round(sum(item.duration_s for item in recordings), 1),
-        llm_errors=_rate(recordings, texts),
-        ctc_errors=_rate(recordings, greedy),
+        llm_errors=error_rate(recordings, texts),
+        ctc_errors=error_rate(recordings, greedy),
         start_median_ms=round(float(median[0]), 1),
         start_p95_ms=round(float(high[0]), 1),
         end_median_ms=round(float(median[1]), 1),
@@ -162,7 +162,8 @@ def score(scorer: Scorer, language: Language, channel: str, count: int, show: in
     )
 
 
-def _rate(recordings: Sequence[SyntheticRecording], texts: Sequence[str]) -> float:
+def error_rate(recordings: Sequence[SyntheticRecording], texts: Sequence[str]) -> float:
+    """Percent of all words (English) and characters (Mandarin)."""
     rows = [("all", item.language, item.text, text) for item, text in zip(recordings, texts, strict=True)]
     return error_rates(rows)["all"]
 

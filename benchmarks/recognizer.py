@@ -29,11 +29,13 @@ from benchmarks.random_checkpoints import SIZES, make_checkpoint
 from benchmarks.recognizer_sides import SIDES, TIMED, Loading, Ours, Side, load_side, missing
 from benchmarks.recognizer_table import Part, Pass, details, join, read_part
 from funasr_beam.model.batching import BatchLimits
-from funasr_beam.model.recognizers.base import Utterance
+from funasr_beam.model.recognizers.base import LlmPrecision, Utterance
 from funasr_beam.model.recognizers.local_model import pick_device
 from funasr_beam.model.stage_clock import DECODE
 
 RESULTS = Path(__file__).parent / "results"
+PRECISIONS: dict[str, LlmPrecision] = {"mixed": "auto", "fp32": "float32"}
+"""Of the LLM, by what the result file calls them."""
 
 
 def main() -> None:
@@ -72,7 +74,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch, on the CPU")
     parser.add_argument(
         "--precision",
-        choices=("mixed", "fp32"),
+        choices=PRECISIONS,
         default="mixed",
         help="mixed: the LLM of a GPU in bf16; fp32: rounding alike on all sides",
     )
@@ -101,7 +103,7 @@ def measure_side(arguments: argparse.Namespace) -> None:
     checkpoint = make_checkpoint(arguments.work, arguments.size)
     # A GPU has room for batches of the longest; a CPU only loses by them.
     limits = BatchLimits(30.0 * arguments.batch if arguments.device == "cuda" else 240.0, arguments.batch)
-    side = load_side(arguments.side, Loading(checkpoint, arguments.device, limits, arguments.precision))
+    side = load_side(arguments.side, Loading(checkpoint, arguments.device, limits, PRECISIONS[arguments.precision]))
     for profile in arguments.profiles:
         part = measure(side, profile, arguments)
         write_part(arguments, part)

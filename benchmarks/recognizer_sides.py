@@ -16,6 +16,7 @@ from funasr_beam.model.prompts import build_prompt
 from funasr_beam.model.recognizers.base import LlmPrecision, RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
 from funasr_beam.model.recognizers.loading import load_processor, lower_llm_precision
+from funasr_beam.model.recognizers.precision import llm_dtype
 from funasr_beam.model.records import SAMPLE_RATE, Failure, Seconds, as_waveform
 from funasr_beam.model.stage_clock import StageClock
 
@@ -53,17 +54,12 @@ class Loading:
     checkpoint: RandomCheckpoint
     device: str
     limits: BatchLimits
-    precision: str = "mixed"  # "fp32": the LLM too, on a GPU
-
-    @property
-    def llm_precision(self) -> LlmPrecision:
-        """As this project calls it."""
-        return "float32" if self.precision == "fp32" else "auto"
+    llm_precision: LlmPrecision = "auto"
 
     @property
     def llm_dtype(self) -> str:
         """As upstream calls it."""
-        return "bf16" if self.device == "cuda" and self.precision == "mixed" else "fp32"
+        return "bf16" if llm_dtype(self.llm_precision, torch.device(self.device)) == torch.bfloat16 else "fp32"
 
 
 def load_side(name: str, asked: Loading) -> Side:

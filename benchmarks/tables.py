@@ -50,6 +50,53 @@ def _ledgers(ledgers: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [*lines, f"| ms for each decode step | {' | '.join(steps)} |"]
 
 
+def precision(found: Mapping[str, Any]) -> str:
+    """Number types on a CPU: speed at full size, and the texts of the demo checkpoint."""
+    return "\n\n".join([f"{_machine(found)}.", precision_full(found["full"]), precision_demo(found["demo"])])
+
+
+def precision_full(found: Mapping[str, Any]) -> str:
+    """Speed of the whole recogniser by number type."""
+    lines = [
+        f"A checkpoint of {found['size']} size, {found['segments']} segments of {found['profile']}, CPU seconds of one "
+        f"thread, {found['rounds']} rounds:",
+        "",
+        "| way | x realtime | of float32's time (spread) | encoder (s) | prefill (s) | ms for each decode step |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| {way} | {own['x_realtime_of_cpu']:.2f} | {_ratio(own)} | {own['encoder_s']:.1f} | {own['prefill_s']:.1f} "
+        f"| {own['ms_per_step']:.0f} |"
+        for way, own in found["ways"].items()
+    ]
+    return "\n".join(lines)
+
+
+def precision_demo(found: Mapping[str, Any]) -> str:
+    """Speed and texts of the demo checkpoint by number type."""
+    lines = [
+        f"The demo checkpoint on {found['recordings']} held-out recordings:",
+        "",
+        "| way | of float32's time (spread) | same text | WER (en), CER (zh) |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| {way} | {_ratio(own)} | {own['equal_texts']} of {found['recordings']} | {own['errors_percent']:.2f} % |"
+        for way, own in found["ways"].items()
+    ]
+    return "\n".join(lines)
+
+
+def precision_layers(found: Mapping[str, Any]) -> str:
+    """Speed of some layers of the encoder by number type."""
+    head = [f"| {found['layers']} layers | of float32's time (spread) |", "| --- | ---: |"]
+    return "\n".join([*head, *(f"| {way} | {_ratio(own)} |" for way, own in found["ways"].items())])
+
+
+def _ratio(found: Mapping[str, float]) -> str:
+    return f"{found['ratio']:.2f} ({found['fastest']:.2f} to {found['slowest']:.2f})"
+
+
 def end_to_end(found: Mapping[str, Any]) -> str:
     """Both ledgers of a run from files to tables."""
     asked = found["settings"]

@@ -17,6 +17,7 @@ def parts() -> dict[str, str]:
         "gpu": gpu(),
         "gpu-end": _of_gpus("end_to_end", tables.end_to_end),
         "cpu": _one("recognizer_cpu", "make bench", tables.recognizer),
+        "precision": _one("cpu_precision", "python -m benchmarks.cpu_precision --store", tables.precision),
         "end": _one("end_to_end_cpu", "make bench", tables.end_to_end),
         "host": _one("host_path", "python -m benchmarks.host_path --store", tables.host_path),
         "threads": _one("host_scaling", "python -m benchmarks.host_scaling --store", tables.host_scaling),

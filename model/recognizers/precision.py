@@ -20,11 +20,11 @@ def llm_dtype(precision: LlmPrecision, device: torch.device) -> torch.dtype:
 
 
 def warn_of_slow_bfloat16(settings: RecognizerSettings, device: torch.device) -> None:
-    """Say so where bfloat16 is asked of a CPU that has no instructions for it: it works, but float32 is faster."""
+    """Say so where bfloat16 is asked of a CPU that has no instructions for it: it works, but batches may be slower."""
     asked = "bfloat16" in (settings.llm_precision, settings.encoder_precision)
     if asked and device.type == "cpu" and not _has_bfloat16():
         _log.warning(
-            "This CPU has no instructions for bfloat16 (%s): it is slower than float32 here; set "
+            "This CPU has no instructions for bfloat16 (%s), so that batches may be slower than in float32; set "
             "recognition.llm_precision and recognition.encoder_precision to float32",
             ", ".join(_BFLOAT16_INSTRUCTIONS),
         )
