@@ -11,12 +11,12 @@ from infra.flink.local_cluster import Cluster, Ports
 from tests.cluster.runs import Archive, command
 from tests.pipeline.test_transcribe import short_samples
 
-LONG_MINUTES = 120
+LONG_MINUTES = 60
 
 
 @pytest.fixture(scope="session")
 def recordings(tmp_path_factory):
-    """Thirty-nine short recordings, in folders so that basenames collide, and one of two hours."""
+    """Thirty-nine short recordings, in folders so that basenames collide, and one of an hour: six spans."""
     folder = tmp_path_factory.mktemp("recordings")
     samples = sorted(short_samples())
     for place in range(39):
