@@ -96,11 +96,12 @@ def test_a_killed_run_goes_on_and_ends_like_an_undisturbed_one(inputs, undisturb
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(inputs, undisturbed, tmp_path):
     expected, _ = undisturbed
     output = tmp_path / "out"
-    run = subprocess.Popen(command(inputs, output), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    slow = [*command(inputs, output), "--workers", "1"]  # so that it is not over when the signal comes
+    run = subprocess.Popen(slow, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: committed_units(output), lambda: run.poll() is None)
     run.send_signal(signal.SIGINT)
     _, error = run.communicate(timeout=60)
-    assert run.returncode == 130
+    assert run.returncode == 130, error
     assert "the same command goes on" in error
     assert "Traceback" not in error
     again = start(inputs, output)
