@@ -99,7 +99,13 @@ def _run(words: list[str], log: str, environment: dict[str, str], defect: Callab
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     sys.argv = ["funasr-beam", *words]
+    import torch
+
     from funasr_beam.pipeline.cli import run
+
+    # torch replaces a pool of threads from before the fork at its first use, and that fails ("Invalid thread pool!")
+    # where two threads are the first at once: so it is this one.
+    torch.set_num_threads(torch.get_num_threads())
 
     if defect is not None:
         defect()

@@ -8,9 +8,7 @@ import gc
 from funasr_beam.model.checkpoint import describe, resolve
 from funasr_beam.model.itn import InverseTextNormalizer
 from funasr_beam.model.language_id import LanguageDetector
-from funasr_beam.model.vad import shared_detector
 
-shared_detector()
 LanguageDetector(describe(resolve("demo")).languages).detect("good morning to all of you")
 for _text in ("twenty one", "二十一"):
     InverseTextNormalizer("en").normalize(_text)
