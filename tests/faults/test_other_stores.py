@@ -31,28 +31,27 @@ def scene(store, tmp_path_factory):
     return scene
 
 
-@pytest.fixture(scope="module")
-def on_disk(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("disk")
-    scene = Scene((str(copy_recordings(folder / "in")),), str(folder / "out"), folder)
-    assert scene.run(scene.undisturbed)[0] == 0
-    return scene
-
-
 def ask(scene, *words):
     code, text = call(list(words), scene.folder / f"{words[0]}.log", scene.environment)
     assert code == 0, text
     return text
 
 
-def words_of(text):
-    return re.findall(r"\w+", text)
-
-
-def test_the_transcripts_are_those_of_the_same_recordings_on_a_disk(scene, on_disk):
+def transcripts(scene):
     sql = "select parse_filename(uri) as name, status, num_words, md5(text) as text from recordings order by name"
-    here, there = (words_of(ask(each, "query", each.undisturbed, sql)) for each in (on_disk, scene))
-    assert here == there
+    return re.findall(r"\w+", ask(scene, "query", scene.undisturbed, sql))
+
+
+@pytest.fixture(scope="module")
+def transcripts_on_disk(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("disk")
+    scene = Scene((str(copy_recordings(folder / "in")),), str(folder / "out"), folder)
+    assert scene.run(scene.undisturbed)[0] == 0
+    return transcripts(scene)
+
+
+def test_the_transcripts_are_those_of_the_same_recordings_on_a_disk(scene, transcripts_on_disk):
+    assert transcripts(scene) == transcripts_on_disk
 
 
 def test_what_is_done_is_not_done_again(scene):
