@@ -90,9 +90,10 @@ def start_afresh() -> None:
     comes from the C library's `rand`. Takes 8 ms and leaves about 1 MB behind: for each recording, not each sentence.
     """
     ctypes.CDLL(None).srand(1)
-    handle = _engine().library._handle
+    library = _engine().library
     _engine.cache_clear()
-    _ctypes.dlclose(handle)
+    library.espeak_Terminate()  # ends its thread, which would wake up in code that is not there any more
+    _ctypes.dlclose(library._handle)
 
 
 @cache

@@ -1,5 +1,7 @@
 """Rendered recordings: deterministic, and with word times that the sound agrees with."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,20 @@ def test_the_same_recipe_and_seed_give_the_same_recording(language: Language) ->
     assert np.array_equal(first.samples, second.samples)
     assert first.words == second.words
     assert first.text != other.text
+
+
+def test_the_synthesiser_leaves_no_thread_behind_when_it_is_loaded_afresh() -> None:
+    """One that is left runs on in code that is not in memory any more: a crash, some time."""
+
+    def threads() -> int:
+        return len(list(Path("/proc/self/task").iterdir()))
+
+    recipe = Recipe(sentences=1)
+    render(recipe, 1)
+    before = threads()
+    for seed in range(5):
+        render(recipe, seed)
+    assert threads() <= before
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
