@@ -42,6 +42,15 @@ def test_float32_on_a_cpu_goes_to_onednn_and_nothing_else_does(monkeypatch):
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize(("threads", "rows", "goes"), [(1, 20, True), (2, 20, False), (2, 15, True), (2, 64, True)])
+def test_with_several_threads_batches_of_a_middling_size_do_not_go_there(monkeypatch, threads, rows, goes):
+    asked = []
+    monkeypatch.setattr(products, "_onednn_linear", lambda: lambda *given: asked.append(given))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    linear(torch.randn(2, rows // 2, 3) if rows % 2 == 0 else torch.randn(rows, 3), torch.randn(4, 3))
+    assert bool(asked) is goes
+
+
 def test_a_torch_without_the_operator_computes_as_ever(monkeypatch):
     monkeypatch.setattr(products, "_onednn_linear", lambda: None)
     x, weight = torch.randn(2, 3), torch.randn(4, 3)
