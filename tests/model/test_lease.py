@@ -18,6 +18,7 @@ from funasr_beam.model.lease import FOLDER, Holder, Lease, LeaseTiming
 from funasr_beam.model.storage import Folder
 
 QUICK = LeaseTiming(beat_s=0.05, silence_s=0.6, look_s=0.02)
+LIVELY = LeaseTiming(beat_s=0.05, silence_s=2.0, look_s=0.02)  # longer than the whole seconds that S3 tells may hide
 PATIENT = LeaseTiming(beat_s=10, silence_s=60, look_s=0.02)
 ELSEWHERE = {"machine": "another kernel", "host": "other-host"}
 
@@ -70,7 +71,7 @@ def test_a_living_holder_of_another_machine_is_never_followed_whatever_its_clock
 
     def live():
         beats = 0
-        while not over.wait(QUICK.silence_s / 4):
+        while not over.wait(LIVELY.silence_s / 10):
             beats += 1
             leave(output, beats=beats, since=holder.since)
 
@@ -78,7 +79,7 @@ def test_a_living_holder_of_another_machine_is_never_followed_whatever_its_clock
     thread.start()
     try:
         with pytest.raises(RunError, match="other-host"):
-            Lease(output, QUICK)._take()
+            Lease(output, LIVELY)._take()
     finally:
         over.set()
         thread.join()
