@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -177,14 +178,19 @@ def _stages(runs: Runs, minutes: float) -> dict[str, float]:
 
 
 def _run(source: Path, output: Path, workers: int) -> Counter[str]:
-    command = [sys.executable, "-m", "benchmarks.host_run", str(source), str(output), "--workers", str(workers)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    found = json.loads(done.stdout.strip().splitlines()[-1])
-    if found["exit"] != 0:
-        raise SystemExit(f"the run ended with {found['exit']}: {done.stderr[-2000:]}")
-    seconds = Counter(found["cpu_s"])
+    seconds = Counter(run_host(source, output, workers)["cpu_s"])
     seconds["rest"] += sum(seconds[name] for name in seconds if name.startswith("start: "))
     return seconds
+
+
+def run_host(source: Path, output: Path, workers: int, before: Sequence[str] = ()) -> dict[str, Any]:
+    """What `benchmarks.host_run` says of one run; `before` stands in front of its command."""
+    command = [*before, sys.executable, "-m", "benchmarks.host_run", str(source), str(output)]
+    done = subprocess.run([*command, "--workers", str(workers)], check=True, capture_output=True, text=True)
+    found: dict[str, Any] = next(json.loads(line) for line in reversed(done.stdout.splitlines()) if line[:1] == "{")
+    if found["exit"] != 0:
+        raise SystemExit(f"the run ended with {found['exit']}: {done.stderr[-2000:]}")
+    return found
 
 
 def run_peers(file: Path, folders: Sequence[str]) -> dict[str, dict[str, float | None]]:

@@ -12,8 +12,6 @@ and a process cannot hear more audio in a second than fits into a second of hold
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,11 +19,13 @@ from pathlib import Path
 
 from benchmarks import tables
 from benchmarks.hardware import describe_machine
-from benchmarks.host_path import FORMATS, write_speech
+from benchmarks.host_path import FORMATS, run_host, write_speech
 
 RESULT = Path(__file__).parent / "results" / "host_scaling.json"
 FORMAT = "mp3 16k mono"
 SAMPLES_PER_S = 200
+PARTS = ("base", "full")
+"""The corpora: a minute of audio, whose time is the start, and all of it."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,10 @@ def main() -> None:
         arguments.minutes, arguments.repeats = 2.0, 1
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        lengths_s = [write_speech(place / part, FORMATS[FORMAT], m) for part, m in parts(arguments.minutes)]
-        audio_s = lengths_s[1] - lengths_s[0]
+        base_s, full_s = (
+            write_speech(place / p, FORMATS[FORMAT], m) for p, m in zip(PARTS, (1, arguments.minutes), strict=True)
+        )
+        audio_s = full_s - base_s
         speeds = measure(place, arguments.threads, arguments.repeats, audio_s)
         lock = lock_ms_per_minute(place, max(arguments.threads), arguments.py_spy, audio_s)
     content = {
@@ -69,18 +71,14 @@ def main() -> None:
         RESULT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def parts(minutes: float) -> tuple[tuple[str, float], ...]:
-    """The short corpus, whose time is the start, and the long one; minutes of each."""
-    return (("base", 1.0), ("full", minutes))
-
-
 def measure(place: Path, threads: Sequence[int], repeats: int, audio_s: float) -> dict[int, Speed]:
     """By number of threads; the numbers take turns."""
     found: dict[int, list[tuple[float, float]]] = {count: [] for count in threads}
     for turn in range(repeats):
         for count in threads:
-            base, full = (run(place / part, place / f"{part}-{count}-{turn}", count) for part, _ in parts(0))
-            found[count].append((full["wall_s"] - base["wall_s"], full["cpu_s"] - base["cpu_s"]))
+            base, full = (run_host(place / part, place / f"{part}-{count}-{turn}", count) for part in PARTS)
+            cpu_s = full["cpu_s"]["total"] - base["cpu_s"]["total"]
+            found[count].append((full["wall_s"] - base["wall_s"], cpu_s))
     return {count: _speed(runs, audio_s) for count, runs in found.items()}
 
 
@@ -90,25 +88,15 @@ def _speed(runs: Sequence[tuple[float, float]], audio_s: float) -> Speed:
     return Speed(statistics.median(speeds), min(speeds), max(speeds), in_use)
 
 
-def run(source: Path, output: Path, threads: int, before: Sequence[str] = ()) -> dict[str, float]:
-    """Seconds of wall clock and of CPU of one run; `before` stands in front of its command."""
-    command = [*before, sys.executable, "-m", "benchmarks.host_run", str(source), str(output)]
-    done = subprocess.run([*command, "--workers", str(threads)], check=True, capture_output=True, text=True)
-    found = next(json.loads(line) for line in reversed(done.stdout.splitlines()) if line.startswith('{"exit"'))
-    if found["exit"] != 0:
-        raise SystemExit(f"the run ended with {found['exit']}: {done.stderr[-2000:]}")
-    return {"wall_s": found["wall_s"], "cpu_s": found["cpu_s"]["total"]}
-
-
 def lock_ms_per_minute(place: Path, threads: int, py_spy: str | None, audio_s: float) -> float | None:
     """How long the interpreter's lock is held for a minute of audio; None: nobody looked."""
     if py_spy is None:
         return None
     held_s = []
-    for part, _ in parts(0):
+    for part in PARTS:
         samples = place / f"{part}.raw"
         options = ["--gil", "--nonblocking", "--rate", str(SAMPLES_PER_S), "--format", "raw", "--output", str(samples)]
-        run(place / part, place / f"{part}-lock", threads, [py_spy, "record", *options, "--"])
+        run_host(place / part, place / f"{part}-lock", threads, [py_spy, "record", *options, "--"])
         lines = samples.read_text(encoding="utf-8").splitlines()
         held_s.append(sum(int(line.rsplit(" ", 1)[1]) for line in lines) / SAMPLES_PER_S)
     return 1000 * (held_s[1] - held_s[0]) / (audio_s / 60)

@@ -82,7 +82,7 @@ class Feed:
         """The next packet; None at the end."""
         placed = self._waiting.popleft() if self._waiting else self._demux_next()
         if placed is not None:
-            if placed.start_s <= self._keep_from_s and self._kept:
+            if placed.start_s <= self._keep_from_s:
                 self._kept.clear()
             self._kept.append(placed)
         return placed
