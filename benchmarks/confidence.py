@@ -129,7 +129,7 @@ def cut(recording: SyntheticRecording, recognizer: Recognizer) -> list[Segment]:
     config = SegmentationConfig(target_s=longest_s, max_s=longest_s)
     samples = np.round(np.clip(recording.samples, -1, 1) * 32767).astype(np.int16)
     duration_s = len(samples) / SAMPLE_RATE
-    probabilities = shared_detector().speech_probabilities(samples)
+    probabilities = shared_detector().speech_probabilities([samples])[0]
     intervals = speech_intervals(probabilities, config, 0.0, 0, duration_s)
     bounds = segment_bounds(intervals, probabilities, config, 0.0, duration_s)
     return cut_segments(samples, bounds, intervals, probabilities, 0, 0.0)

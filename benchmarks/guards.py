@@ -184,7 +184,7 @@ def recordings(count: int, sentences: int) -> tuple[SyntheticRecording, ...]:
 def listen(recording: SyntheticRecording) -> Listened:
     """The whole recording as one utterance, with what the VAD knows of it."""
     samples = np.round(np.clip(recording.samples, -1, 1) * 32767).astype(np.int16)
-    probabilities = shared_detector().speech_probabilities(samples)
+    probabilities = shared_detector().speech_probabilities([samples])[0]
     found = speech_intervals(probabilities, SegmentationConfig(), 0.0, 0, len(samples) / SAMPLE_RATE)
     speech = tuple((interval.start_s, interval.end_s) for interval in found)
     certainty = float(probabilities[probabilities >= 0.5].mean())

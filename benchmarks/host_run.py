@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.clocks import wrap
 from benchmarks.hardware import cpu_so_far
-from funasr_beam.model import transcripts
+from funasr_beam.model import front_end, transcripts
 from funasr_beam.model.audio.sandbox import Decoder
 from funasr_beam.model.audio.source import MediaSource
 from funasr_beam.model.batching import BatchLimits
@@ -65,7 +65,8 @@ def install(clock: StageClock) -> None:
     clock.add("start: imports", time.process_time())
     wrap(transcription, "_plan", clock, "plan")
     wrap(FrontEnd, "_border", clock, "settle borders")
-    wrap(FrontEnd, "_cut_span", clock, "layout, cut, quality")
+    wrap(front_end, "_piece", clock, "layout, cut, quality")
+    wrap(FrontEnd, "_cut", clock, "layout, cut, quality")
     wrap(SpeechDetector, "speech_probabilities", clock, "VAD")
     wrap(transcripts.UnitTranscriber, "transcribe", clock, "batch, language, text")
     wrap(CommittedUnits, "commit", clock, "commit")

@@ -201,7 +201,9 @@ def quality_share(repeats: int = 20) -> float:
             work(samples)
         return (time.process_time() - began) / repeats
 
-    return (seconds(clipping_share) + seconds(bandwidth_hz)) / seconds(detector.speech_probabilities)
+    return (seconds(clipping_share) + seconds(bandwidth_hz)) / seconds(
+        lambda channel: detector.speech_probabilities([channel])
+    )
 
 
 if __name__ == "__main__":

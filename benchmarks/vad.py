@@ -76,10 +76,11 @@ def measure(samples: Samples, repeats: int) -> tuple[dict[str, Speed], float]:
     """Speeds by name, and the largest difference between the two ways."""
     detector, reference = SpeechDetector(), WheelsOwnModel()
     few = samples[: len(samples) // REFERENCE_SHARE // FRAME_SAMPLES * FRAME_SAMPLES]
-    probabilities = detector.speech_probabilities(samples)
-    difference = float(np.abs(detector.speech_probabilities(few) - reference.speech_probabilities(few)).max())
+    [probabilities] = detector.speech_probabilities([samples])
+    difference = float(np.abs(detector.speech_probabilities([few])[0] - reference.speech_probabilities(few)).max())
     runs: dict[str, tuple[Callable[[], object], int]] = {
-        "funasr-beam, all frames at once": (lambda: detector.speech_probabilities(samples), len(samples)),
+        "funasr-beam, one channel": (lambda: detector.speech_probabilities([samples]), len(samples)),
+        "funasr-beam, three channels": (lambda: detector.speech_probabilities([samples] * 3), 3 * len(samples)),
         "silero-vad's own model, frame by frame": (lambda: reference.speech_probabilities(few), len(few)),
         "cutting (intervals, bounds, copies)": (lambda: cut(samples, probabilities), len(samples)),
     }

@@ -1,8 +1,9 @@
 """From a unit of work to audio in memory: decode each stretch once, settle the borders, find speech, cut."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -26,6 +27,8 @@ from funasr_beam.model.records import (
 )
 from funasr_beam.model.results import StageSeconds
 from funasr_beam.model.segmentation import SegmentationConfig, cut_segments, segment_bounds, speech_intervals
+from funasr_beam.model.vad import Probabilities, shared_detector
+from funasr_beam.model.vad_lanes import MAX_LANES
 
 
 @dataclass(frozen=True)
@@ -69,25 +72,43 @@ class UnitAudio:
         return sum(segment.samples.nbytes for span in self.spans for segment in span.segments)
 
 
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """A decoded span between its settled borders, not yet searched for speech."""
+
+    span: Span
+    media: MediaInfo
+    start_s: Seconds
+    end_s: Seconds
+    samples: Samples  # (channels, frames)
+    layout: ChannelEvidence
+    notes: tuple[Failure, ...]
+    seconds: StageSeconds
+
+    @property
+    def channels(self) -> Sequence[Samples]:
+        """The channels worth searching."""
+        return list(self.samples[:1] if self.layout.layout is ChannelLayout.DUAL_MONO else self.samples)
+
+
 class FrontEnd:
     """Decodes and segments units, one after another; owns one decoder process."""
 
     def __init__(self, config: FrontEndConfig, limits: DecodeLimits) -> None:
-        from funasr_beam.model.vad import shared_detector
-
         self._config = config
         self._decoder = Decoder(limits)
         self._detector = shared_detector()
 
     def prepare(self, unit: Unit) -> UnitAudio:
         """The audio of every span of the unit, in order; failures stay with their spans."""
-        return UnitAudio(unit, tuple(audio for stretch in _stretches(unit.spans) for audio in self._prepare(stretch)))
+        pieces = (piece for stretch in _stretches(unit.spans) for piece in self._decode(stretch))
+        return UnitAudio(unit, tuple(audio for group in _groups(pieces) for audio in self._segment(group)))
 
     def close(self) -> None:
         """End the decoder process."""
         self._decoder.close()
 
-    def _prepare(self, stretch: Sequence[Span]) -> Iterator[SpanAudio]:
+    def _decode(self, stretch: Sequence[Span]) -> "Iterator[_Piece | SpanAudio]":
         """Decode neighbouring spans of one recording in one go, with a window beyond each inner border."""
         first, last, window_s = stretch[0], stretch[-1], self._config.border_window_s
         wanted = TimeRange(
@@ -103,14 +124,10 @@ class FrontEnd:
             yield from (_failed(span, error) for span in stretch)
             return
         decode_s = (time.perf_counter() - began) / len(stretch)
-        for audio in self._cut_stretch(stretch, decoded):
-            yield replace(audio, seconds=audio.seconds + StageSeconds(decode_s=decode_s))
-
-    def _cut_stretch(self, stretch: Sequence[Span], decoded: DecodedRange) -> Iterator[SpanAudio]:
         borders = [self._border(decoded, span.start_s) for span in stretch]
         borders.append(self._border(decoded, stretch[-1].end_s))
         for span, start_s, end_s in zip(stretch, borders, borders[1:], strict=False):
-            yield self._cut_span(span, decoded, start_s, max(start_s, end_s))
+            yield _piece(span, decoded, start_s, max(start_s, end_s), decode_s)
 
     def _border(self, decoded: DecodedRange, nominal_s: Seconds | None) -> Seconds:
         """Where both neighbours of a nominal border agree to cut; the recording's own start and end stay."""
@@ -124,32 +141,41 @@ class FrontEnd:
         settled_s = settle_border(_slice(decoded, from_s, nominal_s + window_s), from_s, nominal_s)
         return min(settled_s, max(audio_end_s, from_s))
 
-    def _cut_span(self, span: Span, decoded: DecodedRange, start_s: Seconds, end_s: Seconds) -> SpanAudio:
+    def _segment(self, group: "Sequence[_Piece | SpanAudio]") -> Iterator[SpanAudio]:
+        """Search decoded spans for speech, all channels at once, and cut them; what failed stays as it is."""
         began = time.perf_counter()
-        samples = _slice(decoded, start_s, end_s)
-        layout = channel_evidence(samples)
+        found = iter(self._detector.speech_probabilities([ch for piece in group for ch in _channels(piece)]))
+        per_sample_s = (time.perf_counter() - began) / max(1, sum(map(_num_samples, group)))
+        for piece in group:
+            if isinstance(piece, _Piece):
+                yield self._cut(piece, list(islice(found, len(piece.channels))), per_sample_s * _num_samples(piece))
+            else:
+                yield piece
+
+    def _cut(self, piece: _Piece, found: Sequence[Probabilities], detect_s: float) -> SpanAudio:
+        began = time.perf_counter()
         segments: list[Segment] = []
         speech: list[SpeechInterval] = []
-        for channel in range(1 if layout.layout is ChannelLayout.DUAL_MONO else len(samples)):
-            found, cut = self._cut_channel(samples[channel], channel, start_s)
-            speech += found
+        for channel, (samples, probabilities) in enumerate(zip(piece.channels, found, strict=True)):
+            intervals, cut = self._cut_channel(samples, probabilities, channel, piece.start_s)
+            speech += intervals
             segments += cut
+        vad_s = detect_s + time.perf_counter() - began
         return SpanAudio(
-            span,
-            replace(decoded.summary.media, duration_s=span.media.duration_s if span.media else None),
-            start_s,
-            end_s,
+            piece.span,
+            piece.media,
+            piece.start_s,
+            piece.end_s,
             tuple(segments),
             tuple(speech),
-            layout,
-            tuple(Failure("decode", note.cause, note.message) for note in decoded.summary.notes),
-            seconds=StageSeconds(vad_s=time.perf_counter() - began),
+            piece.layout,
+            piece.notes,
+            seconds=piece.seconds + StageSeconds(vad_s=vad_s),
         )
 
     def _cut_channel(
-        self, samples: Samples, channel: int, start_s: Seconds
+        self, samples: Samples, probabilities: Probabilities, channel: int, start_s: Seconds
     ) -> tuple[list[SpeechInterval], list[Segment]]:
-        probabilities = self._detector.speech_probabilities(samples)
         config = self._config.segmentation
         duration_s = len(samples) / SAMPLE_RATE
         intervals = speech_intervals(probabilities, config, start_s, channel, start_s + duration_s)
@@ -167,6 +193,42 @@ def _stretches(spans: Sequence[Span]) -> Iterator[list[Span]]:
         stretch.append(span)
     if stretch:
         yield stretch
+
+
+def _piece(span: Span, decoded: DecodedRange, start_s: Seconds, end_s: Seconds, decode_s: float) -> _Piece:
+    began = time.perf_counter()
+    samples = _slice(decoded, start_s, end_s)
+    layout = channel_evidence(samples)
+    return _Piece(
+        span,
+        replace(decoded.summary.media, duration_s=span.media.duration_s if span.media else None),
+        start_s,
+        end_s,
+        samples,
+        layout,
+        tuple(Failure("decode", note.cause, note.message) for note in decoded.summary.notes),
+        StageSeconds(decode_s=decode_s, vad_s=time.perf_counter() - began),
+    )
+
+
+def _groups(pieces: "Iterable[_Piece | SpanAudio]") -> "Iterator[list[_Piece | SpanAudio]]":
+    """As many in order as keep the detector's lanes busy: samples of no more than that lie in memory."""
+    held: list[_Piece | SpanAudio] = []
+    for piece in pieces:
+        held.append(piece)
+        if sum(len(_channels(one)) for one in held) >= MAX_LANES:
+            yield held
+            held = []
+    if held:
+        yield held
+
+
+def _channels(piece: _Piece | SpanAudio) -> Sequence[Samples]:
+    return piece.channels if isinstance(piece, _Piece) else ()
+
+
+def _num_samples(piece: _Piece | SpanAudio) -> int:
+    return sum(map(len, _channels(piece)))
 
 
 def _slice(decoded: DecodedRange, start_s: Seconds, end_s: Seconds) -> Samples:

@@ -59,14 +59,7 @@ class SileroNetwork:
         self._output_weight = weights["decoder.decoder.2.weight"].flatten()
         self._output_bias = weights["decoder.decoder.2.bias"]
 
-    def probabilities(self, work: "Workspace", state: State | None) -> tuple["torch.Tensor", State]:
-        """The probability of speech in each frame of a workspace, (frames,), and the state behind the last one."""
-        import torch
-
-        hidden, state = self._lstm(self._encode(work).unsqueeze(1), state)
-        return torch.sigmoid(torch.relu(hidden[:, 0]) @ self._output_weight + self._output_bias), state
-
-    def _encode(self, work: "Workspace") -> "torch.Tensor":
+    def encode(self, work: "Workspace") -> "torch.Tensor":
         """(frames, 128) features of the frames in a workspace.
 
         The wheel's STFT is a convolution with a windowed Fourier basis; the FFT gives the same (probabilities within
@@ -86,6 +79,25 @@ class SileroNetwork:
         for weight, bias in zip(self._last, self._biases[2:], strict=True):
             x = linear(x, weight, bias).relu_()
         return x
+
+    def hear(self, features: "torch.Tensor", state: State) -> "tuple[torch.Tensor, State]":
+        """What the recurrent cell makes of channels side by side, each of which is heard by itself.
+
+        Args:
+            features: (frames, channels, 128) of as many frames of each.
+            state: what it remembers of the frames before, (1, channels, 128) each.
+
+        Returns:
+            (frames, channels), of which the sigmoid is the probability of speech, and the state behind the last frame.
+        """
+        hidden, state = self._lstm(features, state)
+        return hidden.relu_().mul_(self._output_weight).sum(-1).add_(self._output_bias), state
+
+    def blank_state(self, channels: int) -> State:
+        """The state before the first frame."""
+        import torch
+
+        return torch.zeros(1, channels, self._lstm.hidden_size), torch.zeros(1, channels, self._lstm.hidden_size)
 
     def _convolve_first(self, work: "Workspace") -> "torch.Tensor":
         """The first convolution, two thirds of all the arithmetic: (windows, frames, bins) to (frames, windows, 128).

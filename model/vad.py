@@ -1,13 +1,18 @@
 """Voice activity: silero's network over all frames of a channel at once, a probability of speech every 32 ms."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from funasr_beam.model.records import SAMPLE_RATE, Samples
-from funasr_beam.model.silero import CONTEXT_SAMPLES, FRAME_SAMPLES, SileroNetwork, State, Workspace
+from funasr_beam.model.silero import CONTEXT_SAMPLES, FRAME_SAMPLES, SileroNetwork, Workspace
+from funasr_beam.model.vad_lanes import Lane, agreeing_lanes, hear
+
+if TYPE_CHECKING:
+    import torch
 
 FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
 """One probability covers this much audio: 0.032 s."""
@@ -40,9 +45,14 @@ class SpeechDetector:
 
     def __init__(self) -> None:
         self._network = SileroNetwork()
+        self._lanes = agreeing_lanes(self._network)
 
-    def speech_probabilities(self, samples: Samples, block_frames: int = _BLOCK_FRAMES) -> Probabilities:
-        """The probability of speech in each 32 ms of one channel.
+    def speech_probabilities(
+        self, channels: Sequence[Samples], block_frames: int = _BLOCK_FRAMES
+    ) -> list[Probabilities]:
+        """The probability of speech in each 32 ms of channels, each of which is heard as if it were alone.
+
+        Several channels, of one recording or of many, take less time together than one by one.
 
         A channel whose loudest second lies under -40 dBFS is first raised to -25 dBFS, by 40 dB at most: one gain for
         all the samples given. Memory beyond the samples depends on `block_frames` only, and `block_frames` does not
@@ -50,27 +60,38 @@ class SpeechDetector:
         otherwise go on drifting, so that up to a few of the frames after it differ from an undisturbed run.
 
         Args:
-            samples: (n,) int16 mono at 16 kHz.
+            channels: (n,) int16 mono at 16 kHz each.
             block_frames: frames computed at once.
 
         Returns:
-            (ceil(n / 512),) float32, 0 to 1; the last frame is filled up with zeros.
+            (ceil(n / 512),) float32, 0 to 1, for each; the last frame is filled up with zeros.
         """
         import torch
 
-        rms = _frame_rms(samples)
-        heard = _frames_worth_hearing(rms)
-        gain = _quiet_gain(rms) / 32768
-        probabilities = np.zeros(len(rms), np.float32)
-        state: State | None = None
+        heard = [_Channel(samples) for samples in channels]
         with torch.inference_mode():
-            work = Workspace.of(0)
-            for first, last in _blocks(heard, block_frames):
-                work = work if len(work.padded) == last - first else Workspace.of(last - first)
-                work.fill(_frames(samples, first, last), gain)
-                block, state = self._network.probabilities(work, state)
-                probabilities[first:last] = block.numpy()
-        return _hold_where_unheard(probabilities, heard)
+            work = Workspace.of(min(block_frames, max((len(channel.heard) for channel in heard), default=0)))
+            lanes = [Lane(channel.features(self._network, work), len(channel.heard)) for channel in heard]
+            # The longest first, so that none is left that goes on alone for long.
+            hear(self._network, sorted(lanes, key=lambda lane: -len(lane.scores)), self._lanes)
+        return [_hold_where_unheard(lane, channel.heard) for lane, channel in zip(lanes, heard, strict=True)]
+
+
+class _Channel:
+    """The samples of one channel and what of them is heard how loud."""
+
+    def __init__(self, samples: Samples) -> None:
+        rms = _frame_rms(samples)
+        self.heard = _frames_worth_hearing(rms)
+        self._samples = samples
+        self._gain = _quiet_gain(rms) / 32768
+
+    def features(self, network: SileroNetwork, work: Workspace) -> "Iterator[tuple[int, torch.Tensor]]":
+        """The features of the frames to be heard, block by block, each with the number of its first frame."""
+        for first, last in _blocks(self.heard, len(work.padded)):
+            place = work if len(work.padded) == last - first else Workspace.of(last - first)
+            place.fill(_frames(self._samples, first, last), self._gain)
+            yield first, network.encode(place)
 
 
 def frame_energies(samples: Samples) -> npt.NDArray[np.float64]:
@@ -131,7 +152,11 @@ def _frames(samples: Samples, first: int, last: int) -> Samples:
     return np.pad(samples[max(start, 0) : stop], (max(-start, 0), max(stop - len(samples), 0)))
 
 
-def _hold_where_unheard(probabilities: Probabilities, heard: npt.NDArray[np.bool_]) -> Probabilities:
-    """Repeat the last answer through the silence that was skipped."""
+def _hold_where_unheard(lane: Lane, heard: npt.NDArray[np.bool_]) -> Probabilities:
+    """The probabilities, where the last answer lasts through the silence that was skipped."""
+    import torch
+
+    # All frames at once: the last few of an array take another way through the library, and another last digit.
+    probabilities: Probabilities = torch.sigmoid(torch.from_numpy(lane.scores)).numpy()
     index = np.where(heard, np.arange(len(heard)), 0)
     return probabilities[np.maximum.accumulate(index)]

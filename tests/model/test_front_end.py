@@ -91,3 +91,15 @@ def test_a_file_that_the_plan_did_not_open_is_opened_by_its_worker(front_end, sp
     assert audio.failure is None
     assert audio.end_s == pytest.approx(LENGTH_S, abs=0.2)
     assert audio.media.duration_s == pytest.approx(LENGTH_S, abs=0.2)
+
+
+def test_many_recordings_in_one_unit_keep_their_order_and_what_each_would_have_alone(front_end, spans, tmp_path):
+    gone = cut_recording(Recording("gone", str(tmp_path / "gone.wav"), "1", 1), spans[0].media, SPAN_S, "key")[:1]
+    unit = (*spans, *gone, spans[2], spans[0], *gone)
+    together = front_end.prepare(Unit("u", unit)).spans
+    alone = [front_end.prepare(Unit("u", (span,))).spans[0] for span in unit]
+    assert [audio.span.recording.id for audio in together] == [span.recording.id for span in unit]
+    assert [audio.failure is None for audio in together] == [span.recording.id != "gone" for span in unit]
+    assert [audio.speech for audio in together] == [audio.speech for audio in alone]
+    assert [len(audio.segments) for audio in together] == [len(audio.segments) for audio in alone]
+    assert all(audio.seconds.vad_s > 0 and audio.seconds.decode_s > 0 for audio in together if audio.failure is None)

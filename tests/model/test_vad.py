@@ -64,26 +64,26 @@ def reference_probabilities(samples):
 def test_probabilities_are_those_of_the_wheels_own_model_frame_by_frame(detector, speech):
     noisy = (speech + noise(len(speech) / 16_000, 200)[: len(speech)]).astype(np.int16)
     for samples in (speech, noisy):
-        assert np.abs(detector.speech_probabilities(samples) - reference_probabilities(samples)).max() <= 1e-4
+        assert np.abs(detector.speech_probabilities([samples])[0] - reference_probabilities(samples)).max() <= 1e-4
 
 
 def test_noise_and_tones_give_what_the_wheels_own_model_gives(detector):
     tone = (8000 * np.sin(np.arange(32_123) * 0.05)).astype(np.int16)
     for samples in (noise(3, 3000), tone):
-        assert np.abs(detector.speech_probabilities(samples) - reference_probabilities(samples)).max() <= 1e-4
+        assert np.abs(detector.speech_probabilities([samples])[0] - reference_probabilities(samples)).max() <= 1e-4
 
 
 @needs_espeak
 @pytest.mark.parametrize("block_frames", [1, 7, 100, 512, 10_000])
 def test_the_block_does_not_change_the_result(detector, speech, block_frames):
-    expected = detector.speech_probabilities(speech)
-    assert np.allclose(detector.speech_probabilities(speech, block_frames), expected, atol=1e-4)
+    expected = detector.speech_probabilities([speech])[0]
+    assert np.allclose(detector.speech_probabilities([speech], block_frames)[0], expected, atol=1e-4)
 
 
 @settings(max_examples=20, deadline=None)
 @given(n=st.integers(0, 5000))
 def test_there_is_one_probability_for_every_begun_frame(n):
-    probabilities = shared_detector().speech_probabilities(noise(1, 500)[:n])
+    probabilities = shared_detector().speech_probabilities([noise(1, 500)[:n]])[0]
     assert probabilities.shape == (-(-n // FRAME_SAMPLES),)
     assert probabilities.dtype == np.float32
     assert ((probabilities >= 0) & (probabilities <= 1)).all()
@@ -92,8 +92,8 @@ def test_there_is_one_probability_for_every_begun_frame(n):
 @needs_espeak
 @pytest.mark.parametrize("level_db", [-30, -45, -55])
 def test_very_quiet_speech_is_heard_like_loud_speech(detector, speech, level_db):
-    loud = detector.speech_probabilities(speech) > 0.5
-    quiet = detector.speech_probabilities((speech * 10 ** (level_db / 20)).round().astype(np.int16)) > 0.5
+    loud = detector.speech_probabilities([speech])[0] > 0.5
+    quiet = detector.speech_probabilities([(speech * 10 ** (level_db / 20)).round().astype(np.int16)])[0] > 0.5
     assert (loud == quiet).mean() > 0.95
 
 
@@ -102,31 +102,31 @@ def test_one_short_loud_sentence_in_a_quiet_recording_is_not_raised(detector, sp
     quiet_room = noise(60, 10)
     quiet_room[: len(speech)] += speech
     expected = reference_probabilities(quiet_room[: len(speech)])
-    assert np.abs(detector.speech_probabilities(quiet_room)[: len(expected) - 1] - expected[:-1]).max() <= 1e-4
+    assert np.abs(detector.speech_probabilities([quiet_room])[0][: len(expected) - 1] - expected[:-1]).max() <= 1e-4
 
 
 @needs_espeak
 def test_long_digital_silence_is_skipped_and_speech_after_it_is_heard_as_before(detector, speech):
     samples = np.concatenate([speech, np.zeros(16_000 * 20, np.int16), speech])
-    expected, heard = reference_probabilities(samples), detector.speech_probabilities(samples)
+    expected, heard = reference_probabilities(samples), detector.speech_probabilities([samples])[0]
     skipped = len(speech) // FRAME_SAMPLES + 320
     assert np.abs(heard[:skipped] - expected[:skipped]).max() <= 1e-4
     assert ((heard > 0.5) != (expected > 0.5)).sum() <= 2
 
 
 def test_silence_holds_no_speech(detector):
-    assert detector.speech_probabilities(np.zeros(16_000 * 600, np.int16)).max() < 0.1
+    assert detector.speech_probabilities([np.zeros(16_000 * 600, np.int16)])[0].max() < 0.1
 
 
 def test_noise_of_one_unit_holds_no_speech(detector):
-    assert detector.speech_probabilities(noise(20, 1)).max() < 0.5
+    assert detector.speech_probabilities([noise(20, 1)])[0].max() < 0.5
 
 
 @needs_espeak
 def test_threads_share_one_detector(detector, speech):
-    expected = detector.speech_probabilities(speech)
+    expected = detector.speech_probabilities([speech])[0]
     with ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(detector.speech_probabilities, [speech] * 8))
+        results = list(pool.map(lambda one: detector.speech_probabilities([one])[0], [speech] * 8))
     assert all(np.allclose(result, expected, atol=1e-5) for result in results)
 
 
