@@ -3,7 +3,8 @@
     python -m benchmarks.host_path [--minutes 120] [--repeats 3] [--formats NAME ...] [--peers DIR ...] [--store]
 
 Each run is a process of its own (`benchmarks.host_run`): plan, decode in the decoder process, VAD, cut, batch, commit,
-assemble. CPU seconds are those of the whole process tree. Every run is done with one minute of audio as well: what that
+assemble. CPU seconds are those of the whole process tree; with one worker everything, the others too, is held to one
+core, so that a figure for a core is what one core does. Every run is done with one minute of audio as well: what that
 takes is the start, which is the same for a minute and a night, and is told beside the speed of what comes on top.
 `--peers` names folders with the packages of others (`pip install --target`), whose loading and VAD then meet the same
 file in turns with ours. `--store` keeps the result in benchmarks/results/host_path.json.
@@ -35,6 +36,9 @@ from benchmarks.vad import synthetic_speech
 
 RESULT = Path(__file__).parent / "results" / "host_path.json"
 FILE_S = 600.0
+TICK_S = 0.01
+"""The clock of a child process: less cannot be told from nothing."""
+
 STAGES = (
     *("decode", "receive samples", "settle borders", "layout, cut, quality", "VAD"),
     *("batch, language, text", "commit", "plan", "assemble", "metrics, report", "rest"),
@@ -71,7 +75,10 @@ class Ledger:
     fastest: float
     x_realtime_with_start: float
     start_cpu_s: float
-    stages_ms_per_audio_minute: dict[str, float]  # without the start; they add up
+    loading: float  # x realtime of decoding alone, median as all but the last
+    vad: float
+    both: float
+    stages_ms_per_audio_minute: dict[str, float]  # means without the start, so that they add up
 
 
 @dataclass(frozen=True)
@@ -97,9 +104,12 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.tiny:
         arguments.minutes, arguments.repeats = 2.0, 1
+    machine = describe_machine()
+    if arguments.workers == 1:
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     ledgers, peers = measure_all(arguments)
     content = {
-        "machine": describe_machine(),
+        "machine": machine,
         "workers": arguments.workers,
         "repeats": arguments.repeats,
         "formats": {name: asdict(FORMATS[name]) | asdict(ledger) for name, ledger in ledgers.items()},
@@ -158,14 +168,22 @@ def run_ours(place: Path, turn: int, workers: int) -> tuple[Counter[str], Counte
 
 def ledger_of(runs: Runs, base_s: float, full_s: float) -> Ledger:
     """What the runs say."""
-    speeds = [(full_s - base_s) / (full["total"] - base["total"]) for base, full in runs]
+
+    def speeds(*stages: str) -> list[float]:
+        seconds = (sum(full[stage] - base[stage] for stage in stages) for base, full in runs)
+        return [(full_s - base_s) / max(own, TICK_S) for own in seconds]
+
+    loading, total = ("decode", "receive samples"), speeds("total")
     return Ledger(
         full_s,
-        statistics.median(speeds),
-        min(speeds),
-        max(speeds),
+        statistics.median(total),
+        min(total),
+        max(total),
         full_s / statistics.median(full["total"] for _, full in runs),
         statistics.median(base["total"] for base, _ in runs),
+        statistics.median(speeds(*loading)),
+        statistics.median(speeds("VAD")),
+        statistics.median(speeds(*loading, "VAD")),
         _stages(runs, (full_s - base_s) / 60),
     )
 

@@ -140,12 +140,10 @@ def _host_peers(found: Mapping[str, Any]) -> list[str]:
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for name, peers in found["peers_x_realtime"].items():
-        stages = found["formats"][name]["stages_ms_per_audio_minute"]
-        loading_ms, vad_ms = stages["decode"] + stages["receive samples"], stages["VAD"]
-        loading, both = 60_000 / loading_ms, 60_000 / (loading_ms + vad_ms)
-        lines.append(f"| {name}: funasr-beam | {loading:,.0f} | {60_000 / vad_ms:,.0f} | {both:,.0f} | |")
+        own = found["formats"][name]
+        lines.append(f"| {name}: funasr-beam | {own['loading']:,.0f} | {own['vad']:,.0f} | {own['both']:,.0f} | |")
         for who, peer in peers.items():
-            vad, ours = (f"{peer['vad']:,.0f}", both) if peer["vad"] else ("-", loading)
+            vad, ours = (f"{peer['vad']:,.0f}", own["both"]) if peer["vad"] else ("-", own["loading"])
             cells = f"{peer['loading']:,.0f} | {vad} | {peer['both']:,.0f} | {ours / peer['both']:.1f}"
             lines.append(f"| {name}: {who} {peer['version']} | {cells} |")
     return lines
