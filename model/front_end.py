@@ -28,7 +28,9 @@ from funasr_beam.model.records import (
 from funasr_beam.model.results import StageSeconds
 from funasr_beam.model.segmentation import SegmentationConfig, cut_segments, segment_bounds, speech_intervals
 from funasr_beam.model.vad import Probabilities, shared_detector
-from funasr_beam.model.vad_lanes import MAX_LANES
+
+HELD_S: Seconds = 1800.0
+"""Decoded audio, of all channels, that waits at most until it is searched for speech together: 58 MB."""
 
 
 @dataclass(frozen=True)
@@ -212,13 +214,15 @@ def _piece(span: Span, decoded: DecodedRange, start_s: Seconds, end_s: Seconds, 
 
 
 def _groups(pieces: "Iterable[_Piece | SpanAudio]") -> "Iterator[list[_Piece | SpanAudio]]":
-    """As many in order as keep the detector's lanes busy: samples of no more than that lie in memory."""
+    """What is searched at once, in order: many short pieces, or a few long ones."""
     held: list[_Piece | SpanAudio] = []
+    room = HELD_S * SAMPLE_RATE
     for piece in pieces:
         held.append(piece)
-        if sum(len(_channels(one)) for one in held) >= MAX_LANES:
+        room -= _num_samples(piece)
+        if room <= 0:
             yield held
-            held = []
+            held, room = [], HELD_S * SAMPLE_RATE
     if held:
         yield held
 
