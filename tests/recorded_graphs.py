@@ -1,6 +1,5 @@
 """CUDA graphs without a GPU: what is recorded is not done; replaying does it again over the same memory."""
 
-from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -21,6 +20,9 @@ class Graph:
     def pool(self) -> tuple[int, int]:
         return (0, 1)
 
+    def end(self) -> None:
+        """The recording ends."""
+
     def replay(self) -> None:
         """Do all of it; numbers that Python saw while it was recorded are what they were."""
         self.replays += 1
@@ -30,12 +32,32 @@ class Graph:
                 old.copy_(new)
 
 
-class Capture(TorchDispatchMode):
-    """Stands in for `torch.cuda.graph`."""
+class Recording:
+    """Stands in for `torch.cuda.graph`, which leaves its stream the current one where it fails at its end."""
+
+    capture_stream = None
 
     def __init__(self, graph: Graph, pool: Any = None, capture_error_mode: str = "global") -> None:
-        super().__init__()
         assert capture_error_mode == "thread_local"
+        self.graph, self.operations = graph, Operations(graph)
+        Recording.capture_stream = Recording.capture_stream or torch.cuda.Stream()
+        self.in_stream = torch.cuda.stream(self.capture_stream)
+
+    def __enter__(self) -> None:
+        self.in_stream.__enter__()
+        self.operations.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self.operations.__exit__(*error)
+        self.graph.end()
+        self.in_stream.__exit__(*error)
+
+
+class Operations(TorchDispatchMode):
+    """Notes what is done in a graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
         self.graph = graph
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -57,14 +79,42 @@ class Capture(TorchDispatchMode):
 class Stream:
     """Stands in for `torch.cuda.Stream`."""
 
+    def __init__(self) -> None:
+        self.waited_for: list[Stream] = []
+
     def wait_stream(self, stream: "Stream") -> None:
         assert stream is not self
+        self.waited_for.append(stream)
+
+
+class Streams:
+    """Knows which stream is the current one."""
+
+    def __init__(self) -> None:
+        self.current = Stream()
+
+    def use(self, stream: Stream) -> "InStream":
+        """Stands in for `torch.cuda.stream`."""
+        return InStream(self, stream)
+
+
+class InStream:
+    """What `torch.cuda.stream` gives; no generator, which would go back by itself when it is forgotten."""
+
+    def __init__(self, streams: Streams, stream: Stream) -> None:
+        self.streams, self.stream = streams, stream
+
+    def __enter__(self) -> None:
+        self.before, self.streams.current = self.streams.current, self.stream
+
+    def __exit__(self, *error: object) -> None:
+        self.streams.current = self.before
 
 
 def pretend_graphs(monkeypatch: pytest.MonkeyPatch) -> list[Graph]:
     """Let the engine record its steps; gives the graphs as they are made."""
     made: list[Graph] = []
-    current = Stream()
+    streams = Streams()
 
     def make() -> Graph:
         made.append(Graph())
@@ -75,12 +125,13 @@ def pretend_graphs(monkeypatch: pytest.MonkeyPatch) -> list[Graph]:
 
     for name, double in {
         "Stream": Stream,
-        "current_stream": lambda: current,
-        "stream": lambda stream: nullcontext(),
+        "current_stream": lambda: streams.current,
+        "stream": streams.use,
         "CUDAGraph": make,
-        "graph": Capture,
+        "graph": Recording,
     }.items():
         monkeypatch.setattr(torch.cuda, name, double)
+    monkeypatch.setattr(Recording, "capture_stream", None)
     monkeypatch.setattr(pool, "Replay", replay)
     return made
 

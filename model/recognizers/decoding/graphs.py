@@ -1,12 +1,16 @@
 """Work of a fixed shape over fixed addresses: recorded once on a GPU and replayed, simply done on a CPU."""
 
+import contextlib
+import threading
 import weakref
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import torch
 
 _WARM_UPS = 2  # libraries choose their kernels and take their workspace in the first call
+_RECORDING = threading.Lock()
+"""CUDA records one graph at a time in a process, and all on one stream."""
 
 
 class Replay:
@@ -40,16 +44,15 @@ class Replay:
 
         Source: "CUDA Graphs" in torch's documentation: a warm-up on a side stream, then the capture.
         """
-        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(_WARM_UPS):
-                self._work(rows, positions)
-        torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
         # Other threads may copy and allocate meanwhile; only this one must not.
-        with torch.cuda.graph(graph, pool=self._pool(), capture_error_mode="thread_local"):
-            self._work(rows, positions)
+        recording = torch.cuda.graph(graph, pool=self._pool(), capture_error_mode="thread_local")
+        # The same stream for all: for each that a thread multiplies matrices on, cuBLAS keeps 8 to 32 MB for good.
+        with _RECORDING, _aside(cast(torch.cuda.Stream, recording.capture_stream)):
+            for _ in range(_WARM_UPS):
+                self._work(rows, positions)
+            with recording:
+                self._work(rows, positions)
         self._graphs[rows, positions] = graph
 
     def __call__(self, rows: int, positions: int) -> None:
@@ -62,3 +65,19 @@ class Replay:
     def _pool(self) -> Any:
         """The memory of any living graph; None: there is none yet. A pool dies with its last graph."""
         return next((graph.pool() for replay in self._siblings for graph in replay._graphs.values()), None)
+
+
+@contextlib.contextmanager
+def _aside(side: torch.cuda.Stream) -> Iterator[None]:
+    """Work on another stream, after all that was asked of this one and before all that will be.
+
+    That holds where the work fails, too: its memory is given back then, which must wait for what is still under way,
+    and a recording that fails at its end leaves its stream the current one.
+    """
+    before = torch.cuda.current_stream()
+    side.wait_stream(before)
+    try:
+        with torch.cuda.stream(side):
+            yield
+    finally:
+        before.wait_stream(side)

@@ -1,3 +1,7 @@
+import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -6,6 +10,7 @@ from funasr_beam.model.recognizers.decoding.engine import DecodingEngine
 from funasr_beam.model.recognizers.decoding.graphs import Replay
 from funasr_beam.model.recognizers.decoding.limits import RECORDED, EngineLimits, Grid
 from funasr_beam.model.recognizers.greedy import decode_greedily
+from tests import recorded_graphs
 from tests.qwen3 import END_IDS, make_prompts, tiny_qwen3
 from tests.recorded_graphs import pretend_graphs
 
@@ -76,6 +81,65 @@ def test_where_recording_runs_out_of_memory_halves_of_the_list_are_decoded_with_
     assert [item.token_ids for item in found] == [item.token_ids for item in wanted]
     assert asked[0] == 13
     assert max(asked[-2:]) <= 4
+
+
+def recorded(work):
+    """A step that does this work, and the streams on which it was done."""
+    seen = []
+
+    def note(rows, positions):
+        seen.append(torch.cuda.current_stream())
+        work()
+
+    return Replay(note, torch.device("cuda"), weakref.WeakSet()), seen
+
+
+def test_all_steps_are_tried_and_recorded_on_one_stream_which_waits_and_is_waited_for(monkeypatch):
+    pretend_graphs(monkeypatch)
+    step, seen = recorded(lambda: None)
+    main = torch.cuda.current_stream()
+    step.record(1, 64)
+    step.record(2, 64)
+    (side,) = set(seen)
+    assert side is not main
+    assert side.waited_for == [main, main]
+    assert main.waited_for == [side, side]
+    assert torch.cuda.current_stream() is main
+
+
+@pytest.mark.parametrize("where", ["work", "end"])
+def test_where_recording_fails_what_follows_waits_for_it_and_goes_on_where_it_was(monkeypatch, where):
+    def fail(*_):
+        raise torch.OutOfMemoryError
+
+    made = pretend_graphs(monkeypatch)
+    if where == "end":
+        monkeypatch.setattr(recorded_graphs.Graph, "end", fail)
+    step, seen = recorded(fail if where == "work" else lambda: None)
+    main = torch.cuda.current_stream()
+    with pytest.raises(torch.OutOfMemoryError):
+        step.record(1, 64)
+    assert torch.cuda.current_stream() is main
+    assert main.waited_for == [seen[0]]
+    assert len(made) == 1
+    assert not step.has(1, 64)
+
+
+def test_one_graph_is_recorded_at_a_time_in_a_process(monkeypatch):
+    pretend_graphs(monkeypatch)
+    at_work = []
+
+    def work():
+        at_work.append(1)
+        most.append(len(at_work))
+        time.sleep(0.002)
+        at_work.pop()
+
+    most = []
+    steps = [recorded(work)[0] for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda step: step.record(1, 64), steps))
+    assert max(most) == 1
 
 
 def test_on_a_cpu_nothing_is_recorded():
