@@ -14,8 +14,9 @@ from transformers.models.qwen3_asr.processing_qwen3_asr import LANGUAGE_CODE_TO_
 from funasr_beam.model.aligners.base import Alignment, AlignTask, Source, score_of
 from funasr_beam.model.aligners.support import QWEN3_LANGUAGES
 from funasr_beam.model.recognizers.audio_llm import stack
-from funasr_beam.model.recognizers.loading import load_complete, load_processor
+from funasr_beam.model.recognizers.loading import load_complete, load_processor, lower_precision
 from funasr_beam.model.recognizers.local_model import pick_device
+from funasr_beam.model.recognizers.precision import llm_dtype
 from funasr_beam.model.records import SAMPLE_RATE, Seconds, Word, as_waveform
 from funasr_beam.model.text import WordSpan, word_spans
 
@@ -52,9 +53,12 @@ class Qwen3Aligner:
             funasr_beam.model.errors.RunError: it cannot be loaded.
         """
         self._device = pick_device(device)
-        self._dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
+        self._dtype = llm_dtype("auto", self._device)
         self._processor = load_processor(folder, Qwen3ASRProcessor)
-        self._model = load_complete(Qwen3ASRForTokenClassification, folder).to(self._device, self._dtype)
+        self._model = load_complete(Qwen3ASRForTokenClassification, folder)
+        if self._dtype == torch.bfloat16:
+            lower_precision(self._model)
+        self._model.to(self._device)
         self._grid_s = self._processor.timestamp_segment_time / 1000
         self._lock = threading.Lock()
 

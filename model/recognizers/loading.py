@@ -62,9 +62,12 @@ def load_model(
 def load_complete(kind: Any, folder: Path) -> Any:
     """A model of transformers' class `kind` in float32, in eval mode, on the CPU, with every weight from the folder.
 
+    For all of the process, attention is kept from cuDNN.
+
     Raises:
         RunError: weights are missing or do not fit.
     """
+    keep_attention_from_cudnn()
     with _quiet(), _readable_errors(folder):
         model, report = kind.from_pretrained(
             folder,
@@ -80,14 +83,33 @@ def load_complete(kind: Any, folder: Path) -> Any:
     return model.eval().requires_grad_(False)
 
 
+def keep_attention_from_cudnn() -> None:
+    """Let torch's own kernels do attention, in all of this process; on a CPU they do anyway.
+
+    In 16 bits on an H100, H200 or B200, torch 2.11 asks cuDNN first, which plans for every shape that a thread has not
+    seen yet, for 0.4 s on a B200. Batches here have new shapes all the time.
+
+    Source: https://github.com/modelscope/FunASR/issues/3704; `check_prefer_cudnn_attention` in torch's sdp_utils.cpp.
+    """
+    torch.backends.cuda.enable_cudnn_sdp(False)
+
+
 def lower_llm_precision(model: Any) -> None:
     """Let the LLM compute in bfloat16; encoder and adaptor stay in float32, as upstream runs them."""
-    rotary = model.model.language_model.rotary_emb
-    frequencies = rotary.inv_freq.clone()
-    model.model.language_model.to(torch.bfloat16)
-    model.lm_head.to(torch.bfloat16)
-    # `to` rounds buffers as well, and an angle is position x frequency: 0.4 % of it are whole turns far behind.
-    rotary.inv_freq = frequencies
+    lower_precision(model.model.language_model)
+    lower_precision(model.lm_head)
+
+
+def lower_precision(part: torch.nn.Module) -> None:
+    """Let a model or a part of one compute in bfloat16, but for the angles of its rotary embeddings.
+
+    `to` rounds buffers as well, and an angle is position x frequency: 0.4 % of it are whole turns far behind.
+    """
+    frequencies = {name: buffer for name, buffer in part.named_buffers() if name.endswith("inv_freq")}
+    part.to(torch.bfloat16)
+    for name, buffer in frequencies.items():
+        owner, _, own_name = name.rpartition(".")
+        setattr(part.get_submodule(owner), own_name, buffer)
 
 
 def lower_encoder_precision(model: Any) -> None:

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from funasr_beam.model.aligners import qwen3
 from funasr_beam.model.aligners.base import AlignTask
 from funasr_beam.model.aligners.loading import load_aligner
 from funasr_beam.model.aligners.qwen3 import near, settle
@@ -96,6 +97,17 @@ def test_real_classes_run_in_batches_and_give_what_each_text_gives_alone(aligner
         assert len(classes) == 2 * len(own)
         assert posteriors.tolist() == pytest.approx(sure.tolist(), abs=1e-4)
     assert len(aligner.align(tasks)) == 3
+
+
+def test_in_bfloat16_as_on_a_gpu_the_angles_of_far_positions_stay_what_they_are(aligner, tmp_path, monkeypatch):
+    monkeypatch.setattr(qwen3, "llm_dtype", lambda precision, device: torch.bfloat16)
+    lowered = load_aligner("qwen3", str(build_qwen3_aligner(tmp_path)), "cpu")
+    assert {part.dtype for part in lowered._model.parameters()} == {torch.bfloat16}
+    buffers, wanted = (dict(model.named_buffers()) for model in (lowered._model, aligner._model))
+    frequencies = [name for name in wanted if name.endswith("inv_freq")]
+    assert frequencies
+    assert all(torch.equal(buffers[name], wanted[name]) for name in frequencies)
+    assert len(lowered.align([AlignTask(sound(1.5, 1), "hello world", "en")])) == 1
 
 
 def test_it_takes_three_minutes(aligner):

@@ -41,6 +41,14 @@ def test_loading_says_nothing(tiny_checkpoint, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_attention_is_kept_from_cudnn_which_plans_for_each_new_shape(tiny_checkpoint):
+    torch.backends.cuda.enable_cudnn_sdp(True)
+    load_model(tiny_checkpoint, torch.device("cpu"))
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
+    assert torch.backends.cuda.flash_sdp_enabled()
+    assert torch.backends.cuda.mem_efficient_sdp_enabled()
+
+
 def test_weights_with_a_hole_are_refused_instead_of_being_random(tiny_checkpoint, tmp_path):
     from safetensors.torch import load_file, save_file
 
