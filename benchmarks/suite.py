@@ -5,7 +5,7 @@
     python -m benchmarks.suite gpu-end [--tiny]    # from files to tables on a GPU
 
 `gpu` needs torch, torchaudio, transformers and pyarrow, no network, and runs in a bare checkout; with `funasr` it
-compares with that too, with pytest and hypothesis it does the tests. `gpu-end` needs the project installed. `--tiny`
+compares with that too, with pytest it does the tests. `gpu-end` needs the project installed. `--tiny`
 shows on a CPU, in seconds, that everything runs to its end. What fails is told, and the others go on.
 """
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 PEERS = ("ours", "funasr, batches", "transformers generate", "ours, all audio tokens")
 GPU_TESTS = ("-m", "pytest", "-q", "-m", "gpu")
-TEST_PACKAGES = ("pytest", "hypothesis")
+TEST_PACKAGES = ("pytest",)
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,29 @@
 """Fixtures that several tests share."""
 
+import contextlib
 import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
+import benchmarks  # noqa: F401 - in a bare checkout its folders stand for the package
 from tests.s3_server import S3Server, forget_connections, serve_s3
 
-# Machines are noisy: how long an example takes says nothing about whether it is right.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+with contextlib.suppress(ImportError):  # tests for a GPU do without
+    from hypothesis import HealthCheck, settings
+
+    # Machines are noisy: how long an example takes says nothing about whether it is right.
+    settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("patient")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """For `-m gpu` only modules with such tests: others need what a machine that is there for its GPU may lack."""
+    if config.option.markexpr == "gpu" and collection_path.match("test_*.py"):
+        return True if "pytest.mark.gpu" not in collection_path.read_text(encoding="utf-8") else None
+    return None
 
 
 def pytest_collection_finish() -> None:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ sys.path = ["{root}", *(place for place in sys.path if "__editable__" not in pla
 """
 ELSEWHERE = (
     *("apache_beam", "av", "soxr", "wetext", "s3fs", "duckdb", "pydub", "py3langid", "silero_vad", "pydantic"),
-    *("pypinyin", "pytest", "funasr", "hypothesis", "jiwer", "polars"),
+    *("pypinyin", "pytest", "funasr", "hypothesis", "jiwer", "polars", "moto", "rapidfuzz"),
 )
 """What the project needs, but a machine with torch, transformers and pyarrow may not have."""
 MACHINE = {"cores": 2, "processor": "CPU", "packages": {"torch": "2", "transformers": "5"}}
@@ -42,6 +43,25 @@ assert sys.modules["funasr_beam"].__path__ == ["{ROOT}"]
     code = ABSENT.format(absent=repr(ELSEWHERE), root=ROOT, then=then)
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
     assert list(tmp_path.glob("part*.json"))
+
+
+@pytest.mark.slow
+def test_tests_for_a_gpu_need_none_of_them_but_pytest():
+    code = f"""
+import sys, pytest
+from importlib.machinery import PathFinder
+class Present(PathFinder):
+    def find_spec(name, *more):
+        return None if name.partition(".")[0] in {set(ELSEWHERE) - {"pytest"}} else PathFinder.find_spec(name, *more)
+finders = [Present if finder is PathFinder else finder for finder in sys.meta_path]
+sys.meta_path[:] = [finder for finder in finders if "editable" not in repr(finder)]
+raise SystemExit(pytest.main(["-q", "-p", "no:cacheprovider", "-m", "gpu", "--collect-only", "tests/model"]))
+"""
+    alone = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # those of absent packages cannot be loaded
+    command = [sys.executable, "-c", code]
+    told = subprocess.run(command, check=True, cwd=ROOT, env=alone, capture_output=True, text=True).stdout
+    found = {Path(line.partition("::")[0]).name for line in told.splitlines() if "::" in line}
+    assert found == {"test_graphs.py", "test_on_a_gpu.py"}
 
 
 def test_a_way_that_cannot_be_taken_says_so_and_the_others_are_compared():
