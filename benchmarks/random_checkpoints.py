@@ -1,5 +1,6 @@
 """Fun-ASR-Nano with random weights, made in place from a seed: full size, or tiny for a try."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,11 @@ def make_checkpoint(folder: Path, size: str) -> RandomCheckpoint:
     found = RandomCheckpoint(folder / f"Fun-ASR-Nano-{size}", folder / f"{size}-converted")
     if not (found.original / "model.pt").exists():
         write = write_full_size if size == "full" else write_original
-        write(found.original, Recipe(seed=1))
+        draft = found.original.with_suffix(".tmp")
+        for part in (draft, found.original):  # of a run that was interrupted
+            shutil.rmtree(part, ignore_errors=True)
+        write(draft, Recipe(seed=1))
+        draft.rename(found.original)
     if not found.converted.exists():
         convert(found.original, found.converted)
     return found

@@ -4,19 +4,21 @@
 
 Segments as long as those of calls and podcasts, texts of 4.5 tokens per second of audio. Each way is a process of its
 own, so that one model is in memory at a time; what it found stays in --work, so that a stopped run goes on where it
-was. Speed is audio seconds per second of wall clock, and on a CPU per CPU second too, which other work on the machine
-disturbs less. On a GPU the ledger of stages is taken in a further pass, in which the host waits for the device at the
-border of each stage. Needs torch, torchaudio, transformers and pyarrow, no network, and runs in a bare checkout.
-`--store` keeps the result in benchmarks/results/recognizer_DEVICE.json.
+was. A way that fails, or for which --within leaves no time, is told, and what is there is reported and kept. Attention
+is kept from cuDNN for all ways. Speed is audio seconds per second of wall clock, and on a CPU per CPU second too, which
+other work on the machine disturbs less. On a GPU the ledger of stages is taken in a further pass, in which the host
+waits for the device at the border of each stage. Needs torch, torchaudio, transformers and pyarrow, no network, and
+runs in a bare checkout. `--store` keeps the result in benchmarks/results/recognizer_DEVICE.json.
 """
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -30,36 +32,60 @@ from benchmarks.recognizer_sides import SIDES, TIMED, Loading, Ours, Side, load_
 from benchmarks.recognizer_table import Part, Pass, details, join, read_part
 from funasr_beam.model.batching import BatchLimits
 from funasr_beam.model.recognizers.base import LlmPrecision, Utterance
+from funasr_beam.model.recognizers.loading import keep_attention_from_cudnn
 from funasr_beam.model.recognizers.local_model import pick_device
 from funasr_beam.model.stage_clock import DECODE
 
 RESULTS = Path(__file__).parent / "results"
 PRECISIONS: dict[str, LlmPrecision] = {"mixed": "auto", "fp32": "float32"}
 """Of the LLM, by what the result file calls them."""
+NO_TIME, FAILED = "no time was left", "failed"
 
 
-def main() -> None:
-    """Measure what is not measured yet, print the tables."""
+def main() -> int:
+    """Measure what is not measured yet, print the tables; 1 where a way failed."""
     arguments = parse()
+    ends_s = time.monotonic() + (arguments.within or math.inf)
     with tempfile.TemporaryDirectory() as scratch:
         arguments.work = arguments.work or Path(scratch)
         arguments.work.mkdir(parents=True, exist_ok=True)
         if arguments.side:
             measure_side(arguments)
-            return
-        for side in arguments.sides:
-            if not all(part_path(arguments, side, profile).exists() for profile in arguments.profiles):
-                measure_missing(side, arguments)
-        report(arguments)
+            return 0
+        troubles = measure_missing(arguments, ends_s)
+        report(arguments, troubles)
+    return int(FAILED in troubles.values())
 
 
-def measure_missing(side: str, arguments: argparse.Namespace) -> None:
-    """Measure a way in a process of its own, or here."""
+def measure_missing(arguments: argparse.Namespace, ends_s: float) -> dict[str, str]:
+    """Measure each way of which a part is missing; what kept which of them from its end."""
+    troubles = {}
+    for side in arguments.sides:
+        if all(part_path(arguments, side, profile).exists() for profile in arguments.profiles):
+            continue
+        if missing(side) is None:
+            make_checkpoint(arguments.work, arguments.size)  # here, where no limit interrupts it
+        trouble = measure_alone(side, arguments, ends_s - time.monotonic())
+        if trouble:
+            print(f"{side}: {trouble}", file=sys.stderr, flush=True)
+            troubles[side] = trouble
+    return troubles
+
+
+def measure_alone(side: str, arguments: argparse.Namespace, left_s: float) -> str | None:
+    """Measure a way in a process of its own, or here; what kept it from its end."""
     if arguments.together:
         measure_side(argparse.Namespace(**{**vars(arguments), "side": side}))
-        return
+        return None
+    if left_s <= 0:
+        return NO_TIME
     again = [*sys.argv[1:], "--side", side, "--work", str(arguments.work)]
-    subprocess.run([sys.executable, "-m", "benchmarks.recognizer", *again], check=True)
+    command = [sys.executable, "-m", "benchmarks.recognizer", *again]
+    try:
+        done = subprocess.run(command, timeout=None if math.isinf(left_s) else left_s, check=False)
+    except subprocess.TimeoutExpired:
+        return NO_TIME
+    return FAILED if done.returncode else None
 
 
 def parse() -> argparse.Namespace:
@@ -84,6 +110,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder for --store")
     parser.add_argument("--side", choices=SIDES, help="measure this one alone, into --work")
     parser.add_argument("--together", action="store_true", help="measure all ways in this process: for small models")
+    parser.add_argument("--within", type=float, default=0.0, metavar="S", help="begin and go on with no way after that")
     parser.add_argument("--store", action="store_true", help="keep the result")
     arguments = parser.parse_args()
     if arguments.device == "auto":
@@ -95,6 +122,7 @@ def parse() -> argparse.Namespace:
 def measure_side(arguments: argparse.Namespace) -> None:
     """Load one way, and let it recognise every profile."""
     torch.set_num_threads(arguments.threads)
+    keep_attention_from_cudnn()
     why = missing(arguments.side)
     if why is not None:
         for profile in arguments.profiles:
@@ -147,11 +175,11 @@ def memory_mb(on_gpu: bool) -> int:
     return torch.cuda.max_memory_allocated() // 10**6 if on_gpu else peak_mb()
 
 
-def report(arguments: argparse.Namespace) -> None:
+def report(arguments: argparse.Namespace, troubles: Mapping[str, str]) -> None:
     """Print the tables from the parts, and keep them if asked."""
     profiles = {}
     for profile in arguments.profiles:
-        parts = [read_part(part_path(arguments, side, profile)) for side in arguments.sides]
+        parts = [find_part(arguments, side, profile, troubles) for side in arguments.sides]
         profiles[profile] = join(durations(profile, arguments.hours), parts)
     kept = {
         name: getattr(arguments, name)
@@ -163,7 +191,7 @@ def report(arguments: argparse.Namespace) -> None:
         "profiles": profiles,
     }
     print(tables.recognizer(content), details(profiles), sep="\n\n", flush=True)
-    if not arguments.store:
+    if not arguments.store or all("missing" in way for found in profiles.values() for way in found["ways"].values()):
         return
     label = device_label(arguments.device) + ("_fp32" if arguments.precision == "fp32" else "")
     path = arguments.output / f"recognizer_{label}.json"
@@ -178,6 +206,12 @@ def part_path(arguments: argparse.Namespace, side: str, profile: str) -> Path:
     return Path(arguments.work) / f"part {' '.join(map(str, asked))}.json"
 
 
+def find_part(arguments: argparse.Namespace, side: str, profile: str, troubles: Mapping[str, str]) -> Part:
+    """What one way found on one profile, or why there is nothing; the latter is not kept, and tried again next time."""
+    path = part_path(arguments, side, profile)
+    return read_part(path) if path.exists() else Part(side, profile, missing=troubles[side])
+
+
 def write_part(arguments: argparse.Namespace, part: Part) -> None:
     """Keep a part whole."""
     path = part_path(arguments, part.side, part.profile)
@@ -187,4 +221,4 @@ def write_part(arguments: argparse.Namespace, part: Part) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

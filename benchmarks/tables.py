@@ -32,7 +32,7 @@ def _ways(profile: str, ways: Mapping[str, Any]) -> list[str]:
             continue
         wall, cpu = (statistics.median(way[key]) for key in ("x_realtime", "x_realtime_of_cpu"))
         ratios = ""
-        if "ours" in ways and name != "ours":
+        if name != "ours" and "missing" not in ways.get("ours", {"missing": ""}):
             both = [statistics.median(ways["ours"][key]) for key in ("x_realtime", "x_realtime_of_cpu")]
             ratios = f"{both[0] / wall:.1f}x ({both[1] / cpu:.1f}x)"
         same = f"{way['equal_texts']} of {way['compared_texts']}" if "equal_texts" in way else ""

@@ -1,3 +1,5 @@
+import argparse
+import json
 import os
 import subprocess
 import sys
@@ -5,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import tables
+from benchmarks import recognizer, tables
 from benchmarks.recognizer_sides import GENERATE, OURS, OURS_ALL, TIMED, UPSTREAM
 from benchmarks.recognizer_table import Part, Pass, details, join
 
@@ -76,6 +78,38 @@ def test_a_way_that_cannot_be_taken_says_so_and_the_others_are_compared():
     more = details(profiles)
     assert "| calls | ours | 2 | 100 | 25.00 to 100.00 | 0 |" in more
     assert "funasr, batches" not in more
+
+
+@pytest.mark.parametrize(("within", "code", "why"), [("0.000001", 0, "no time was left"), ("0", 1, "failed")])
+def test_ways_that_fail_or_for_which_there_is_no_time_are_told_and_the_others_are_kept(
+    tmp_path, monkeypatch, capsys, within, code, why
+):
+    options = ["--size", "tiny", "--device", "cpu", "--profiles", "calls", "--hours", "0.01", "--sides", OURS, GENERATE]
+    kept = ["--work", str(tmp_path), "--output", str(tmp_path), "--store", "--within", within]
+    monkeypatch.setattr(sys, "argv", ["", *options, *kept])
+    monkeypatch.setattr(recognizer, "make_checkpoint", lambda *_: None)
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 9))
+    assert recognizer.main() == code
+    assert not list(tmp_path.glob("*.json"))  # nothing is worth keeping
+
+    arguments = recognizer.parse()
+    recognizer.write_part(arguments, Part(OURS, "calls", None, 36.0, {0: "a"}, (Pass(2.0, 2.0),)))
+    assert recognizer.main() == code
+    assert f"| calls | transformers generate | {why} |" in capsys.readouterr().out
+    found = json.loads((tmp_path / "recognizer_cpu.json").read_text())["profiles"]["calls"]["ways"]
+    assert found[OURS]["x_realtime"] == [18.0]
+    assert found[GENERATE] == {"missing": why}
+    assert not recognizer.part_path(arguments, GENERATE, "calls").exists()  # it is tried again next time
+
+
+def test_a_way_that_takes_longer_than_is_left_is_ended(tmp_path, monkeypatch):
+    def run(command, timeout, **_):
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(sys, "argv", ["", "--device", "cpu"])
+    monkeypatch.setattr(subprocess, "run", run)
+    arguments = argparse.Namespace(**{**vars(recognizer.parse()), "work": tmp_path})
+    assert recognizer.measure_alone(OURS, arguments, 5.0) == "no time was left"
 
 
 def test_a_text_that_differs_is_not_counted_as_equal():

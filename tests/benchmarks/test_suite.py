@@ -1,6 +1,7 @@
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,27 @@ def test_what_the_suite_asks_of_the_recogniser_is_understood(tmp_path, tiny, mon
 
 def test_the_gpu_part_stays_within_ten_minutes(tmp_path):
     assert sum(task.limit_s for task in TASKS["gpu"](arguments(tmp_path, tiny=False))) <= 600
+
+
+def test_a_task_that_takes_too_long_ends_with_all_that_it_started(tmp_path):
+    note = tmp_path / "process"
+    code = f"""
+import pathlib, subprocess, sys
+begun = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+pathlib.Path({str(note)!r}).write_text(str(begun.pid))
+begun.wait()
+"""
+    assert run(Task("a", ["-c", code], 5)).startswith("FAILED: more than")
+    for _ in range(100):
+        if not is_alive(int(note.read_text())):
+            return
+        time.sleep(0.05)
+    pytest.fail("it still runs")
+
+
+def is_alive(process):
+    status = Path(f"/proc/{process}/status")
+    return status.exists() and "zombie" not in status.read_text()
 
 
 def test_a_task_that_fails_or_takes_too_long_or_cannot_be_done_is_told(monkeypatch):
