@@ -26,7 +26,11 @@ _MODEL_FAILURES = (RecordingError, RuntimeError, MemoryError, FloatingPointError
 torch's out of memory is a RuntimeError. Anything else is a mistake of the program: it propagates and stops the run.
 """
 
-_OUT_OF_MEMORY_SIGNS = ("DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED", "CUDA error: out of memory")
+_OUT_OF_MEMORY_SIGNS = (
+    *("DefaultCPUAllocator", "CUDA error: out of memory", "ALLOC_FAILED", "ALLOCATION_FAILED"),
+    "CUBLAS_STATUS_NOT_INITIALIZED",  # there is no room for its handle
+)
+"""torch says so of itself; the others are what cuBLAS, cuFFT and cuDNN say, which take memory beside it."""
 
 
 @dataclass(frozen=True)

@@ -166,6 +166,26 @@ def test_what_torch_really_raises_on_a_cpu_is_out_of_memory():
     assert failure_of(error.value).cause is Cause.OUT_OF_MEMORY
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasGemmEx( handle, ...)`",
+        "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`",
+        "cuFFT error: CUFFT_ALLOC_FAILED",
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+    ],
+)
+def test_libraries_that_lack_memory_on_a_gpu_say_so_in_their_own_words(said):
+    assert failure_of(RuntimeError(said)).cause is Cause.OUT_OF_MEMORY
+
+
+def test_a_graph_for_which_there_is_no_memory_is_no_lost_device():
+    recognizer = DefectiveRecognizer({3: torch.AcceleratorError("CUDA error: out of memory")})
+    results = recognize_all(recognizer, utterances(8), LIMITS)
+    assert results[3].cause is Cause.OUT_OF_MEMORY
+    assert texts(results)[:3] == ["0", "1", "2"]
+
+
 def test_out_of_memory_is_worth_another_try():
     assert failure_of(torch.OutOfMemoryError("CUDA out of memory")).retryable
 
