@@ -9,8 +9,8 @@ from itertools import islice
 from typing import Literal
 
 from funasr_beam.model.aligners.base import AlignTask
-from funasr_beam.model.aligners.choice import AlignmentSettings, WordAligner
-from funasr_beam.model.batching import padded_seconds
+from funasr_beam.model.aligners.choice import LIMITS, AlignmentSettings, WordAligner
+from funasr_beam.model.batching import BatchLimits, padded_seconds
 from funasr_beam.model.checkpoint import AudioTokens
 from funasr_beam.model.confidence import segment_confidence, weigh_words
 from funasr_beam.model.front_end import SpanAudio, UnitAudio
@@ -66,7 +66,18 @@ def load_transcriber(config: TranscriberConfig) -> "UnitTranscriber":
         encoder_precision=config.encoder_precision,
         llm_precision=config.llm_precision,
     )
-    return UnitTranscriber(load_recognizer(config.model, settings), config)
+    aligner = WordAligner(config.alignment, _at_most(config, LIMITS))
+    aligner.load_all()  # first: the recogniser shares out the memory that is left
+    return UnitTranscriber(load_recognizer(config.model, settings), config, aligner)
+
+
+def _at_most(config: TranscriberConfig, limits: BatchLimits) -> BatchLimits:
+    """These limits, or what is asked for if that is less."""
+    return replace(
+        limits,
+        max_padded_s=min(limits.max_padded_s, config.max_padded_s or math.inf),
+        max_items=min(limits.max_items, config.max_items or limits.max_items),
+    )
 
 
 def latin_default(languages: Sequence[str]) -> str | None:
@@ -77,7 +88,14 @@ def latin_default(languages: Sequence[str]) -> str | None:
 class UnitTranscriber:
     """A loaded recogniser, and all that turns the audio of a unit into its result."""
 
-    def __init__(self, recognizer: Recognizer, config: TranscriberConfig) -> None:
+    def __init__(self, recognizer: Recognizer, config: TranscriberConfig, aligner: WordAligner | None = None) -> None:
+        """Take what is loaded.
+
+        Args:
+            recognizer: writes the texts.
+            config: what becomes of them.
+            aligner: times their words; None: one that loads its models when it needs them.
+        """
         self._recognizer = recognizer
         suits = recognizer.batch_limits
         self._limits = replace(
@@ -89,8 +107,7 @@ class UnitTranscriber:
         self._itn = config.itn
         self._normalizer = InverseTextNormalizer(latin_default(recognizer.describe().languages))
         self._languages = LanguageDetector(recognizer.describe().languages)
-        self._aligner = WordAligner(config.alignment, self._limits)
-        self._aligner.load_all()
+        self._aligner = aligner or WordAligner(config.alignment)
 
     def transcribe(self, unit: UnitAudio) -> UnitResult:
         """The result of every span, in order; what cannot be recognised is a failure of its segment alone."""

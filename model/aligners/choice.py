@@ -10,6 +10,9 @@ from funasr_beam.model.batching import BatchLimits, run_in_batches
 from funasr_beam.model.records import Failure, Hypothesis
 
 AlignerChoice = Literal["auto", "ctc", "qwen3", "wav2vec2", "none"]
+LIMITS = BatchLimits(max_padded_s=120.0)
+"""Of what is aligned at once. A wav2vec2 takes 23 MB for each second of sound, padding counted (measured with the sizes
+of large ones in float32): 3 GB; the whole units that recognisers divide by themselves would take 40 GB an half hour."""
 OTHERS = "*"
 """Stands for all languages without a model of their own, among the wav2vec2 models."""
 
@@ -56,7 +59,7 @@ class WordAligner:
     """Times the words of hypotheses; loads an aligner when it is first needed, once for the process."""
 
     settings: AlignmentSettings
-    limits: BatchLimits
+    limits: BatchLimits = LIMITS
     _loaded: dict[tuple[Source, str], Aligner] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
