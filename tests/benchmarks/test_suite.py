@@ -55,8 +55,15 @@ def test_what_the_suite_asks_of_the_recogniser_is_understood(tmp_path, tiny, mon
                 assert recognizer.parse().size == ("tiny" if tiny else "full")
 
 
-def test_the_gpu_part_stays_within_ten_minutes(tmp_path):
-    assert sum(task.limit_s for task in TASKS["gpu"](arguments(tmp_path, tiny=False))) <= 600
+@pytest.mark.parametrize("part", ["gpu", "gpu-end"])
+def test_the_parts_for_a_gpu_stay_within_ten_minutes(tmp_path, part):
+    assert sum(task.limit_s for task in TASKS[part](arguments(tmp_path, tiny=False))) <= 600
+
+
+def test_the_recogniser_stops_by_itself_before_the_suite_would_end_it(tmp_path):
+    for task in TASKS["gpu"](arguments(tmp_path, tiny=False))[:2]:
+        within = float(task.command[list(task.command).index("--within") + 1])
+        assert within + 10 < task.limit_s
 
 
 def test_a_task_that_takes_too_long_ends_with_all_that_it_started(tmp_path):
