@@ -11,7 +11,6 @@ from typing import Any, BinaryIO
 from funasr_beam.model.errors import Cause, RecordingError, RunError
 from funasr_beam.model.patience import ATTEMPTS, patiently
 from funasr_beam.model.redaction import redact
-from funasr_beam.model.storage import locate
 from funasr_beam.model.storage_trouble import storage_errors, storage_failure
 
 READ_AHEAD_BYTES = 5 * 2**20
@@ -116,6 +115,8 @@ def _open_local(uri: str) -> tuple[BinaryIO, int]:
 
 
 def _open_remote(source: MediaSource) -> tuple[BinaryIO, int]:
+    from funasr_beam.model.storage import locate  # fsspec, a fifth of a decoder's start: not for files on a disk
+
     uri = source.access_uri or source.uri
     try:
         system, path = locate(uri)
