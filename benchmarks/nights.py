@@ -30,6 +30,7 @@ from benchmarks.simulation import PER_FOLDER, Bucket, Hearing, SimulatedBucket, 
 from funasr_beam.model.assembly import assemble
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.listing import list_inputs
+from funasr_beam.model.plan_files import earlier_plans, next_plan
 from funasr_beam.model.planning import PlanRules
 from funasr_beam.model.records import RecognitionOptions
 from funasr_beam.model.span_index import SpanIndex
@@ -37,7 +38,7 @@ from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.current import current_rows
 from funasr_beam.pipeline.done import read_done
 from funasr_beam.pipeline.latest_sql import latest_sql, write_latest_sql
-from funasr_beam.pipeline.plan import PlanSettings, earlier_plans, make_plan, next_plan
+from funasr_beam.pipeline.plan import PlanSettings, make_plan
 from funasr_beam.pipeline.run_folder import clear_leftovers, finish_run, finished_run_ids, open_run
 
 RESULTS = Path(__file__).parent / "results" / "nights.json"

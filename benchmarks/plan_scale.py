@@ -27,6 +27,7 @@ from benchmarks.simulation import Bucket, CountedStore, Hearing, SimulatedBucket
 from funasr_beam.model.assembly import assemble
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.listing import list_inputs
+from funasr_beam.model.plan_files import earlier_plans, next_plan
 from funasr_beam.model.planning import PlanRules
 from funasr_beam.model.records import RecognitionOptions
 from funasr_beam.model.span_index import SpanIndex
@@ -37,7 +38,7 @@ from funasr_beam.pipeline.done import read_done
 from funasr_beam.pipeline.guard import read_guard
 from funasr_beam.pipeline.latest_sql import write_latest_sql
 from funasr_beam.pipeline.metrics import RunFacts, write_metrics
-from funasr_beam.pipeline.plan import Plan, PlanSettings, earlier_plans, make_plan, next_plan
+from funasr_beam.pipeline.plan import Plan, PlanSettings, make_plan
 from funasr_beam.pipeline.run_folder import clear_leftovers, finish_run, finished_run_ids, list_runs, open_run
 
 RESULTS = Path(__file__).parent / "results" / "plan_scale.json"

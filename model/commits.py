@@ -5,15 +5,17 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import TypeAdapter
 
 from funasr_beam.model.records import Seconds
 from funasr_beam.model.results import SpanResult, UnitResult
 from funasr_beam.model.storage import Folder
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 _SCHEMA = pa.schema(
     [("span_id", pa.string()), ("recording_id", pa.string()), ("failed", pa.bool_()), ("payload", pa.string())]
@@ -111,5 +113,7 @@ def _summarise(result: UnitResult) -> dict[str, Any]:
 
 
 @cache
-def _codec() -> TypeAdapter[SpanResult]:
+def _codec() -> "TypeAdapter[SpanResult]":
+    from pydantic import TypeAdapter
+
     return TypeAdapter(SpanResult)

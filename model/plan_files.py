@@ -9,16 +9,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import TypeAdapter
 
 from funasr_beam.model.errors import Cause
 from funasr_beam.model.planning import PlannedRecording, cut_recording, declared_s
 from funasr_beam.model.records import Failure, MediaInfo, RecognitionOptions, Recording, Seconds, Unit
 from funasr_beam.model.storage import Folder
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 _RECORDINGS_PER_FILE = 20_000
 _UNITS_PER_FILE = 512
@@ -175,6 +177,25 @@ def read_unit(output: Folder, place: UnitPlace) -> Unit:
     return _codec().validate_json(group.column("payload")[place.row % _UNITS_PER_GROUP].as_py())
 
 
+def plans_folder(text_hash: str) -> str:
+    """Where the plans of unfinished work under a configuration are."""
+    return f"_work/plans/{text_hash}"
+
+
+def earlier_plans(output: Folder, text_hash: str) -> list[PlanFiles]:
+    """The plans that were made for unfinished work under a configuration, oldest first."""
+    folder = plans_folder(text_hash)
+    names = [f"{folder}/{name}" for name in output.names(folder)]
+    return [PlanFiles(output, name) for name in names if output.exists(f"{name}/plan.json")]
+
+
+def next_plan(output: Folder, text_hash: str) -> PlanFiles:
+    """A place for another plan."""
+    folder = plans_folder(text_hash)
+    last = max((int(name) for name in output.names(folder) if name.isdigit()), default=0)
+    return PlanFiles(output, f"{folder}/{last + 1:06d}")
+
+
 def _recording_row(planned: PlannedRecording) -> dict[str, Any]:
     recording, options, failure = planned.recording, planned.recording.options, planned.failure
     return {
@@ -241,5 +262,7 @@ def _batched(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
 
 
 @cache
-def _codec() -> TypeAdapter[Unit]:
+def _codec() -> "TypeAdapter[Unit]":
+    from pydantic import TypeAdapter
+
     return TypeAdapter(Unit)

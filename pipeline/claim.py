@@ -11,8 +11,7 @@ from typing import IO
 from funasr_beam.model.errors import RunError
 from funasr_beam.model.lease import Lease
 from funasr_beam.model.storage import Folder
-from funasr_beam.pipeline.progress import Snapshot
-from funasr_beam.pipeline.submission import Watch
+from funasr_beam.pipeline.progress import Snapshot, Watch
 
 _CHECK_EVERY_S = 30.0
 

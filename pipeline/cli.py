@@ -1,6 +1,7 @@
 """The command `funasr-beam`: subcommands, exit codes, and errors as messages instead of tracebacks."""
 
 import argparse
+import atexit
 import importlib
 import logging
 import os
@@ -8,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import NoReturn
 
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.redaction import RedactingFormatter, RedactingStream, redact
@@ -52,13 +54,26 @@ def run() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: a job on a cluster must not go on alone
     sys.stderr = RedactingStream(sys.stderr)  # libraries print tracebacks past the log, too
     code = main()
-    if code in (EXIT_CANNOT_GO_ON, EXIT_INTERRUPTED):
-        # Worker threads may be deep inside the model, and some abort when the interpreter takes itself apart around
-        # them: end without waiting. Commits are whole or not there.
+    if code not in (EXIT_CANNOT_GO_ON, EXIT_INTERRUPTED):
+        # Otherwise worker threads may be deep inside the model: nothing is taken from them, and nobody waits for them.
+        atexit._run_exitfuncs()  # temporary folders go
+    _end(code)
+
+
+def _end(code: int) -> NoReturn:
+    """End the process at once; what is printed comes out first.
+
+    An interpreter that takes itself apart needs 1.5 s for what Beam and torch have left, and some worker threads abort
+    when it does so around them. Commits are whole or not there.
+    """
+    try:
         sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
+    except BrokenPipeError:  # as in `main`
+        pass
+    except OSError as error:
+        code = _complain(f"the output cannot be printed: {error}", EXIT_CANNOT_GO_ON)
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -29,7 +29,7 @@ from funasr_beam.model.planning import (
 from funasr_beam.model.records import MediaInfo, RecognitionOptions, Recording, Seconds
 from funasr_beam.model.redaction import redact
 from funasr_beam.model.span_index import SpanIndex
-from funasr_beam.model.storage import Folder, locate
+from funasr_beam.model.storage import locate
 from funasr_beam.model.storage_trouble import run_failure, storage_errors
 from funasr_beam.pipeline.config import Config
 from funasr_beam.pipeline.done import DoneIndex
@@ -170,22 +170,3 @@ class _Tally:
         missing = [span for span in planned.spans if span.id not in index]
         self.missing_s += sum(map(declared_s, missing))
         self.channel_s += sum(map(channel_s, missing))
-
-
-def plans_folder(text_hash: str) -> str:
-    """Where the plans of unfinished work under a configuration are."""
-    return f"_work/plans/{text_hash}"
-
-
-def earlier_plans(output: Folder, text_hash: str) -> list[PlanFiles]:
-    """The plans that were made for unfinished work under a configuration, oldest first."""
-    folder = plans_folder(text_hash)
-    names = [f"{folder}/{name}" for name in output.names(folder)]
-    return [PlanFiles(output, name) for name in names if output.exists(f"{name}/plan.json")]
-
-
-def next_plan(output: Folder, text_hash: str) -> PlanFiles:
-    """A place for another plan."""
-    folder = plans_folder(text_hash)
-    last = max((int(name) for name in output.names(folder) if name.isdigit()), default=0)
-    return PlanFiles(output, f"{folder}/{last + 1:06d}")

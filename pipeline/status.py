@@ -8,12 +8,11 @@ from itertools import islice
 
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.errors import UsageError
-from funasr_beam.model.plan_files import UnitFacts
+from funasr_beam.model.plan_files import UnitFacts, earlier_plans
 from funasr_beam.model.records import Seconds
 from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.current import current_rows
-from funasr_beam.pipeline.plan import earlier_plans
-from funasr_beam.pipeline.progress import LengthGuess
+from funasr_beam.pipeline.length_guess import LengthGuess
 from funasr_beam.pipeline.run_folder import Run, finished_run_ids, list_runs
 
 _LEARNT_FROM = 16  # committed units, each a request to the store

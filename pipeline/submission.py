@@ -4,26 +4,18 @@ import logging
 import re
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Protocol
 
 import apache_beam as beam
 
 from funasr_beam.model.errors import RunError
 from funasr_beam.pipeline.engines.base import Engine
-from funasr_beam.pipeline.progress import Display, Snapshot
+from funasr_beam.pipeline.progress import Display, Watch
 
 _LOOK_EVERY_S = 0.5
 _TOLD = re.compile(r"funasr_beam\.model\.errors\.RunError: (.+?)(?: \[while running|\n\n|$)", re.DOTALL)
 _ENDED = re.compile(r"failed in state (\w+): (?:[\w.$]+: )?(.+)")  # as Beam tells what a job server said
 _GO_ON = "what is committed is kept: the same command goes on from there"
 _log = logging.getLogger("funasr_beam")
-
-
-class Watch(Protocol):
-    """Counts committed work."""
-
-    def look(self) -> Snapshot:
-        """How far the run is."""
 
 
 def run_job(engine: Engine, job: str, build: Callable[[beam.Pipeline], None], watch: Watch, display: Display) -> None:

@@ -16,8 +16,10 @@ from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.families import FUN_ASR_NANO, REMOTE
 from funasr_beam.model.front_end import FrontEndConfig
+from funasr_beam.model.imports import import_quietly
 from funasr_beam.model.itn import itn_version
 from funasr_beam.model.listing import Listed
+from funasr_beam.model.plan_files import earlier_plans, next_plan, plans_folder
 from funasr_beam.model.planning import PlanRules
 from funasr_beam.model.recognizers.base import RemoteSettings
 from funasr_beam.model.recognizers.families import describe_model, name_for_workers
@@ -43,11 +45,8 @@ from funasr_beam.pipeline.plan import (
     PlanSettings,
     Probes,
     check_inputs,
-    earlier_plans,
     list_everything,
     make_plan,
-    next_plan,
-    plans_folder,
     probes_at_once,
 )
 from funasr_beam.pipeline.progress import Display, UnitWatch
@@ -62,11 +61,12 @@ from funasr_beam.pipeline.run_folder import (
     write_json,
 )
 from funasr_beam.pipeline.runners import make_engine
-from funasr_beam.pipeline.submission import run_job
-from funasr_beam.transforms.check_worker import Expected
 
 if TYPE_CHECKING:
     from funasr_beam.transforms.transcribe_units import StageConfig
+
+_STAGE = ("funasr_beam.transforms.transcribe_units", "funasr_beam.pipeline.flow", "funasr_beam.pipeline.submission")
+"""All that imports Beam, and with its RunInference torch: not for a run that has nothing to do."""
 
 _TELL_EVERY = 20_000
 _NAMED_PACKAGES = ("apache-beam", "torch", "transformers", "torchaudio", "av", "silero-vad", "wetext", "pyarrow")
@@ -208,6 +208,8 @@ def _limits(config: Config) -> DecodeLimits:
 def _stage(
     config: Config, checkpoint: CheckpointInfo, segmentation: SegmentationConfig, committed: CommittedUnits
 ) -> "StageConfig":
+    import_quietly(*_STAGE)
+    from funasr_beam.transforms.check_worker import Expected
     from funasr_beam.transforms.transcribe_units import StageConfig
 
     told = config.recognition
@@ -234,7 +236,8 @@ def _stage(
 
 
 def _transcribe_units(plan: Plan, stage: "StageConfig", display: Display, to: _Submission) -> None:
-    from funasr_beam.pipeline import flow  # Beam's RunInference imports torch: not for a run that has nothing to do
+    from funasr_beam.pipeline import flow
+    from funasr_beam.pipeline.submission import run_job
 
     if to.engine.loads_model_here:
         # What keeps the model from loading is said before work has begun.

@@ -3,7 +3,7 @@
 Nothing here may start a thread or touch a GPU: neither survives a fork.
 """
 
-import importlib
+from funasr_beam.model.imports import import_quietly
 
 _HEAVY = (
     "apache_beam.runners.worker.sdk_worker",
@@ -15,5 +15,4 @@ _HEAVY = (
     "s3fs",
 )
 
-for name in _HEAVY:
-    importlib.import_module(name)
+import_quietly(*_HEAVY)

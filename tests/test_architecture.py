@@ -42,9 +42,47 @@ def test_the_core_knows_no_beam(path):
     assert not [name for name in names if name.split(".")[0] == "apache_beam"]
 
 
-def test_a_run_that_finds_nothing_to_do_has_imported_no_torch():
-    code = "import sys, funasr_beam.pipeline.transcription; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+def imported_by(code):
+    """The top-level packages and our own modules that a fresh interpreter has after some code."""
+    told = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"], check=True, capture_output=True, text=True
+    )
+    return {name for name in told.stdout.split() if "." not in name or name.startswith("funasr_beam.")}
+
+
+def test_a_run_that_finds_nothing_to_do_has_imported_neither_torch_nor_beam():
+    code = """
+import funasr_beam.pipeline.transcription
+from funasr_beam.pipeline.config import RunnerConfig
+from funasr_beam.pipeline.runners import make_engine
+
+make_engine(RunnerConfig())
+"""
+    assert not imported_by(code) & {"torch", "transformers", "apache_beam"}
+
+
+def test_describing_the_commands_imports_no_library():
+    found = imported_by("from funasr_beam.pipeline.cli import _parser\n_parser()")
+    assert not found & {"numpy", "pyarrow", "fsspec", "pydantic", "rich", "duckdb", "torch", "apache_beam"}
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["status", "query", "comparison", "selection", "metrics", "drift", "evaluation", "compaction", "report.write"],
+)
+def test_commands_that_read_an_output_need_no_model_no_beam_and_no_decoder(module):
+    found = imported_by(f"import funasr_beam.pipeline.{module}")
+    assert not found & {"torch", "transformers", "apache_beam", "av", "funasr_beam.model.audio.sandbox"}
+
+
+def test_asking_for_the_status_needs_no_configuration():
+    assert not imported_by("import funasr_beam.pipeline.status") & {"pydantic", "duckdb", "funasr_beam.pipeline.config"}
+
+
+def test_a_decoder_of_local_files_imports_no_more_than_it_decodes_with():
+    found = imported_by("import funasr_beam.model.audio.sandbox_worker")
+    assert {"av", "numpy"} <= found
+    assert not found & {"torch", "apache_beam", "pyarrow", "pydantic", "fsspec", "asyncio", "ssl", "regex"}
 
 
 def test_submitting_needs_neither_torch_nor_transformers():

@@ -3,7 +3,15 @@
 from funasr_beam.model.checkpoint import DEMO, CheckpointInfo, describe, describe_endpoint, resolve
 from funasr_beam.model.endpoint import Endpoint, is_remote
 from funasr_beam.model.families import GLM_ASR, QWEN3_ASR, WHISPER
+from funasr_beam.model.imports import import_quietly
 from funasr_beam.model.recognizers.base import Recognizer, RecognizerSettings
+
+_FUN_ASR_NANO = "funasr_beam.model.recognizers.fun_asr_nano"
+_MODULES = {
+    QWEN3_ASR.name: "funasr_beam.model.recognizers.qwen3_asr",
+    GLM_ASR.name: "funasr_beam.model.recognizers.glm_asr",
+    WHISPER.name: "funasr_beam.model.recognizers.whisper",
+}
 
 
 def describe_model(model: str) -> CheckpointInfo:
@@ -38,6 +46,7 @@ def load_recognizer(model: str, settings: RecognizerSettings) -> Recognizer:
         return RemoteRecognizer(Endpoint.parse(model), settings.remote)
     ref = resolve(model)
     family = describe(ref).family
+    import_quietly(_MODULES.get(family.name, _FUN_ASR_NANO))
     if family is QWEN3_ASR:
         from funasr_beam.model.recognizers.qwen3_asr import load_qwen3_asr
 

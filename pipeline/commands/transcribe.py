@@ -4,10 +4,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from funasr_beam.model.imports import import_quietly
+
 if TYPE_CHECKING:
     from funasr_beam.pipeline.config import Config
     from funasr_beam.pipeline.transcription import RunReport
 
+_NEEDED = ("funasr_beam.pipeline.progress", "funasr_beam.pipeline.summary", "funasr_beam.pipeline.transcription")
 _EXAMPLES = """\
 examples:
   funasr-beam transcribe recordings/ --output transcripts/ --model demo
@@ -76,6 +79,8 @@ def _add_hints(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Transcribe and print the summary; gives the exit code."""
     from funasr_beam.pipeline.cli import EXIT_OK, EXIT_TOO_MANY_FAILED
+
+    import_quietly(*_NEEDED)
     from funasr_beam.pipeline.config import load_config
 
     config = load_config(arguments.config, arguments.set, _flags(arguments))

@@ -1,10 +1,11 @@
 """What the run needs to know of an engine."""
 
-from typing import Any, Protocol
-
-from apache_beam.options.pipeline_options import PipelineOptions
+from typing import TYPE_CHECKING, Any, Protocol
 
 from funasr_beam.pipeline.config import RunnerConfig
+
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
 
 UNKNOWN_WORKERS = 8
 """How many units are taken to be worked on at once on a cluster that does not tell, where the user does not either."""
@@ -25,7 +26,7 @@ class Engine(Protocol):
             funasr_beam.model.errors.RunError: it does not end.
         """
 
-    def make_runner(self, job: str) -> tuple[Any, PipelineOptions]:
+    def make_runner(self, job: str) -> tuple[Any, "PipelineOptions"]:
         """The Beam runner and its options for a job of that name.
 
         Raises:

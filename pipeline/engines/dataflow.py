@@ -1,12 +1,13 @@
 """Google Cloud Dataflow."""
 
-from typing import Any
-
-from apache_beam.options.pipeline_options import PipelineOptions
+from typing import TYPE_CHECKING, Any
 
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.pipeline.config import RunnerConfig
 from funasr_beam.pipeline.engines.base import requested_units
+
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
 
 _THREADS = 4  # a few decode while one holds the GPU
 _NEEDED = {
@@ -31,8 +32,10 @@ class DataflowEngine:
     def end_leftover(self, job: str) -> None:
         """Dataflow refuses a second job of the same name."""
 
-    def make_runner(self, job: str) -> tuple[Any, PipelineOptions]:
+    def make_runner(self, job: str) -> tuple[Any, "PipelineOptions"]:
         """The runner; needs the Google Cloud parts of Beam."""
+        from apache_beam.options.pipeline_options import PipelineOptions
+
         try:
             from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
         except ImportError as error:

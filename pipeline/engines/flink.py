@@ -2,9 +2,7 @@
 
 import logging
 import time
-from typing import Any
-
-from apache_beam.options.pipeline_options import PipelineOptions
+from typing import TYPE_CHECKING, Any
 
 from funasr_beam.model.errors import RunError
 from funasr_beam.pipeline.config import RunnerConfig
@@ -16,6 +14,9 @@ from funasr_beam.pipeline.engines.portable import (
     portable_runner,
     split_address,
 )
+
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
 
 _CANCEL_S = 60.0
 _INTERRUPT_S = 20.0  # somebody waits at the terminal; a second Ctrl-C ends it at once
@@ -45,7 +46,7 @@ class FlinkEngine:
         if not self._is_over(job, _CANCEL_S):
             raise RunError(f"an earlier job {job} on {self._master.address} does not end; cancel it there")
 
-    def make_runner(self, job: str) -> tuple[Any, PipelineOptions]:
+    def make_runner(self, job: str) -> tuple[Any, "PipelineOptions"]:
         """The runner that hands jobs to the job server."""
         check_listening(self._endpoint, "Beam's job server", _NO_SERVER)
         return portable_runner(portable_arguments(self._config, job, self._endpoint, self.units_at_once))

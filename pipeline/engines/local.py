@@ -1,11 +1,12 @@
 """The embedded engine: threads of this process."""
 
 import os
-from typing import Any
-
-from apache_beam.options.pipeline_options import PipelineOptions
+from typing import TYPE_CHECKING, Any
 
 from funasr_beam.pipeline.config import RunnerConfig
+
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
 
 _MOST_WORKERS = 8
 
@@ -23,8 +24,9 @@ class LocalEngine:
     def end_leftover(self, job: str) -> None:
         """The threads of a killed command ended with it."""
 
-    def make_runner(self, job: str) -> tuple[Any, PipelineOptions]:
+    def make_runner(self, job: str) -> tuple[Any, "PipelineOptions"]:
         """Beam's FnApiRunner."""
+        from apache_beam.options.pipeline_options import PipelineOptions
         from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
         # Never "DirectRunner": it first tries to download another engine, and has no time limit for that.

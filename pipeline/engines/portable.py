@@ -1,12 +1,13 @@
 """What engines behind a Beam job server have in common: options, and workers that a pool beside them starts."""
 
 import socket
-from typing import Any
-
-from apache_beam.options.pipeline_options import PipelineOptions
+from typing import TYPE_CHECKING, Any
 
 from funasr_beam.model.errors import RunError
 from funasr_beam.pipeline.config import RunnerConfig
+
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
 
 _CONNECT_S = 5.0
 _JOB_PORT = 8099
@@ -35,8 +36,9 @@ def portable_arguments(config: RunnerConfig, job: str, endpoint: str, parallelis
     ]
 
 
-def portable_runner(arguments: list[str]) -> tuple[Any, PipelineOptions]:
+def portable_runner(arguments: list[str]) -> tuple[Any, "PipelineOptions"]:
     """The runner that hands the pipeline to a job server."""
+    from apache_beam.options.pipeline_options import PipelineOptions
     from apache_beam.runners.portability.portable_runner import PortableRunner
 
     return PortableRunner(), PipelineOptions(arguments, pipeline_type_check=True)

@@ -1,12 +1,13 @@
 """A Spark cluster, through Beam's job server."""
 
-from typing import Any
-
-from apache_beam.options.pipeline_options import PipelineOptions
+from typing import TYPE_CHECKING, Any
 
 from funasr_beam.pipeline.config import RunnerConfig
 from funasr_beam.pipeline.engines.base import requested_units
 from funasr_beam.pipeline.engines.portable import check_listening, job_endpoint, portable_arguments, portable_runner
+
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
 
 _NO_SERVER = "start Beam's Spark job server (infra/spark), or name it with runner.job_endpoint"
 
@@ -25,7 +26,7 @@ class SparkEngine:
     def end_leftover(self, job: str) -> None:
         """Only Spark knows."""
 
-    def make_runner(self, job: str) -> tuple[Any, PipelineOptions]:
+    def make_runner(self, job: str) -> tuple[Any, "PipelineOptions"]:
         """The runner."""
         check_listening(self._endpoint, "Beam's Spark job server", _NO_SERVER)
         return portable_runner(portable_arguments(self._config, job, self._endpoint, self.units_at_once))

@@ -20,6 +20,12 @@ def run(*arguments):
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
 
 
+def run_in_python(*lines):
+    """What comes of the program after some lines of Python; it never returns."""
+    code = "\n".join([*lines, "from funasr_beam.pipeline.cli import run", "run()"])
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+
+
 @pytest.fixture
 def recording(tmp_path):
     folder = tmp_path / "in"
@@ -126,3 +132,23 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
         check=False,
     )
     assert "Traceback" not in piped.stderr
+
+
+def test_the_program_ends_at_once_and_puts_away_what_it_must():
+    ended = run_in_python(
+        "import atexit, sys, threading, time",
+        "atexit.register(print, 'put away')",
+        "threading.Thread(target=time.sleep, args=(100,)).start()",
+        "sys.argv = ['funasr-beam', 'models']",
+    )
+    assert ended.returncode == 0
+    assert ended.stdout.endswith("put away\n")
+
+
+def test_what_cannot_be_printed_is_an_error_in_words():
+    ended = run_in_python(
+        "import os, sys", "sys.stdout = open('/dev/full', 'w')", "sys.argv = ['funasr-beam', 'models']"
+    )
+    assert ended.returncode == 3
+    assert ended.stderr.startswith("funasr-beam: ") and "No space left" in ended.stderr
+    assert "Traceback" not in ended.stderr

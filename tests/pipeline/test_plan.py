@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.errors import Cause, RecordingError
 from funasr_beam.model.listing import Listed
-from funasr_beam.model.plan_files import read_unit, unit_places
+from funasr_beam.model.plan_files import earlier_plans, next_plan, read_unit, unit_places
 from funasr_beam.model.planning import PlanRules
 from funasr_beam.model.records import Failure, MediaInfo, Recording
 from funasr_beam.model.results import SpanResult, UnitResult
 from funasr_beam.model.span_index import SpanIndex
 from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.done import read_done
-from funasr_beam.pipeline.plan import PlanSettings, earlier_plans, make_plan, next_plan
+from funasr_beam.pipeline.plan import PlanSettings, make_plan
 from funasr_beam.pipeline.progress import UnitWatch
 from funasr_beam.pipeline.run_folder import Run, save_run
 from funasr_beam.pipeline.status import read_status
