@@ -5,6 +5,7 @@ also write "meetme@example.com", "03:15" for three forty-five and 10分感谢. I
 they are never wrong.
 """
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -22,6 +23,7 @@ from funasr_beam.model.text import WordSpan, is_cjk, word_spans
 
 LANGUAGES = ("en", "zh", "ja")
 
+_loading = threading.Lock()
 _PLAIN_WORD = regex.compile(r"[\p{L}\p{M}\p{Nd}〇'’.\-]+")
 _KANA = regex.compile(r"[\p{Hiragana}\p{Katakana}]")
 _HAN = regex.compile(r"\p{Han}")
@@ -204,7 +206,7 @@ def _find(words: Sequence[str], language: str) -> list[Found]:
         ends.append(len(feed))
     try:
         tags = _grammar(language).tag(feed)
-    except (AssertionError, IndexError, ValueError):  # a parser that asserts on its input, half a character
+    except (IndexError, ValueError):  # what is no tag, half a character
         return []
     return [
         Found(starts.index(tag.start), ends.index(tag.end) + 1, tag.kind, output)
@@ -216,8 +218,13 @@ def _find(words: Sequence[str], language: str) -> list[Found]:
     ]
 
 
-@cache
 def _grammar(language: str) -> Grammar:
+    with _loading:  # threads that begin together would each read it
+        return _loaded_grammar(language)
+
+
+@cache
+def _loaded_grammar(language: str) -> Grammar:
     itn_version()  # a missing package is reported in words
     return Grammar(language)
 

@@ -8,14 +8,11 @@ import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from importlib.metadata import distribution
 
+from funasr_beam.model.errors import RunError
+from funasr_beam.model.itn_rules.tags import Span, ordered_tags, parse_tags
 from funasr_beam.model.itn_rules.transducer import BestPath, Piece, Transducer
-
-if TYPE_CHECKING:
-    from wetext.token_parser import TokenParser
-
-Span = tuple[int, int]
 
 _BLANK = ord(" ")
 _NEVER = (sys.maxsize, sys.maxsize)  # the tag behind the last
@@ -38,13 +35,8 @@ class Grammar:
     """
 
     def __init__(self, language: str) -> None:
-        from kaldifst import StdVectorFst
-        from wetext.constants import FST_PATHS
-
-        paths = FST_PATHS[language]["itn"]
-        self._language = language
-        self._tagger = Transducer(StdVectorFst.read(paths["tagger"]))
-        self._verbalizer = Transducer(StdVectorFst.read(paths["verbalizer"]))
+        self._tagger = _read(language, "tagger")
+        self._verbalizer = _read(language, "verbalizer")
 
     def tag(self, text: str) -> list[Tagged]:
         """All tags of a text, in order, with those that change nothing; none where the grammar cannot read it.
@@ -55,23 +47,29 @@ class Grammar:
         tagged = self._tagger.best_path(text.encode())
         if tagged is None:
             return []
-        parser = self._parser()
-        ordered, places = parser.reorder_with_spans(tagged.output.decode())
+        tags = parse_tags(tagged.output.decode())
+        ordered, places = ordered_tags(tags)
         written = self._verbalizer.best_path(ordered.encode())
         if written is None:
             return []
-        sources = _sources(text, tagged, [(token.start, token.end) for token in parser.tokens])
+        sources = _sources(text, tagged, [(tag.start, tag.end) for tag in tags])
         outputs = _outputs(ordered, written, places)
         return [
-            Tagged(token.name, *source, output)
-            for token, source, output in zip(parser.tokens, sources, outputs, strict=True)
+            Tagged(tag.name, *source, output)
+            for tag, source, output in zip(tags, sources, outputs, strict=True)
             if source is not None
         ]
 
-    def _parser(self) -> "TokenParser":
-        from wetext.token_parser import TokenParser
 
-        return TokenParser(self._language, "itn")
+def _read(language: str, half: str) -> Transducer:
+    from kaldifst import StdVectorFst
+
+    # Through the package itself it would load all of its grammars.
+    path = distribution("wetext").locate_file(f"wetext/fsts/{language}/itn/{half}.fst")
+    fst = StdVectorFst.read(str(path))
+    if fst is None:
+        raise RunError(f"wetext has no grammar in {path}: pip install 'wetext==0.1.8'")
+    return Transducer(fst)
 
 
 def _sources(text: str, path: BestPath, tags: Sequence[Span]) -> list[Span | None]:
