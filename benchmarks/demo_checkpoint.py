@@ -1,6 +1,6 @@
 """Score a checkpoint on held-out synthetic speech by direct model use: no VAD, no pipeline.
 
-    python benchmarks/demo_checkpoint.py [--checkpoint FOLDER] [--count 150] [--store]
+    python -m benchmarks.demo_checkpoint [--checkpoint FOLDER] [--count 150] [--store]
 
 Sentences and voices are ones that training never had; recordings of several sentences with pauses, up to 12 s; clean,
 and 8 kHz mu-law with noise at 15 dB. Prints error rates of language model and CTC head (English words, Mandarin

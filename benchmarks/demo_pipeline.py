@@ -1,6 +1,6 @@
 """Score the demo checkpoint through the whole pipeline: decode, VAD, cut, recognise, ITN off, tables.
 
-    python benchmarks/demo_pipeline.py [--count 100] [--store]
+    python -m benchmarks.demo_pipeline [--count 100] [--store]
 
 Held-out sentences and held-out voices, recordings of several sentences with pauses; clean, and 8 kHz mu-law with noise
 at 15 dB. Prints error rates and the errors of word times against the generator's own times; `--store` keeps them in

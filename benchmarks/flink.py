@@ -1,6 +1,6 @@
 """Throughput of one and of two TaskManagers on this machine, and what Flink costs over the local runner.
 
-    make flink-parts; python benchmarks/flink.py [--minutes 36] [--store]
+    make flink-parts; python -m benchmarks.flink [--minutes 36] [--store]
 
 The same recordings with the demo checkpoint four times: local runner with one and two workers, Flink with one and two
 TaskManagers of one slot. `whole command` is what a user waits for; `stage` is from the first unit begun to the last

