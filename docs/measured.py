@@ -172,7 +172,7 @@ ROWS: dict[str, tuple[str, Callable[[dict[str, Any]], str], str]] = {
     "host_path": (
         "files to tables without a recogniser, one process tree",
         _host_path,
-        "python -m benchmarks.host_path --minutes 60 --store",
+        "python -m benchmarks.host_path --store",
     ),
     "recognizer_cpu": (
         "recogniser of full size, random weights, on this CPU",
