@@ -1,6 +1,6 @@
 """Peak memory of the whole process tree on one 10-hour MP3 and on 20 one-minute files.
 
-    python -m benchmarks.memory [--hours 10] [--store]
+python -m benchmarks.memory [--hours 10] [--store]
 """
 
 import argparse
