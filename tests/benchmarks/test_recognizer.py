@@ -57,6 +57,7 @@ class Present(PathFinder):
         return None if name.partition(".")[0] in {set(ELSEWHERE) - {"pytest"}} else PathFinder.find_spec(name, *more)
 finders = [Present if finder is PathFinder else finder for finder in sys.meta_path]
 sys.meta_path[:] = [finder for finder in finders if "editable" not in repr(finder)]
+sys.path[:] = [place for place in sys.path if "__editable__" not in place]
 raise SystemExit(pytest.main(["-q", "-p", "no:cacheprovider", "-m", "gpu", "--collect-only", "tests/model"]))
 """
     alone = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # those of absent packages cannot be loaded
