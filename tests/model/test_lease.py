@@ -42,8 +42,8 @@ def top(output):
 
 
 def test_a_second_run_stops_with_a_message_that_names_the_first(output):
-    with Lease(output, QUICK).held(), pytest.raises(RunError, match=r"another run is at work .* process \d+, since"):
-        Lease(output, QUICK)._take()
+    with Lease(output, LIVELY).held(), pytest.raises(RunError, match=r"another run is at work .* process \d+, since"):
+        Lease(output, LIVELY)._take()
 
 
 def test_what_was_released_is_free_at_once(output):
