@@ -30,7 +30,7 @@ from funasr_beam.model.segmentation import SegmentationConfig, cut_segments, seg
 from funasr_beam.model.vad import Probabilities, shared_detector
 
 HELD_S: Seconds = 1800.0
-"""Decoded audio, of all channels, that waits at most until it is searched for speech together: 58 MB."""
+"""From so much decoded audio on, of all channels, it is searched for speech together: 58 MB."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ also write "meetme@example.com", "03:15" for three forty-five and 10分感谢. I
 they are never wrong.
 """
 
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -18,12 +17,12 @@ from funasr_beam.model.itn_rules import Found, Rewrite
 from funasr_beam.model.itn_rules.chinese import chinese_rewrites, is_numeral
 from funasr_beam.model.itn_rules.english import english_rewrites, is_number_word
 from funasr_beam.model.itn_rules.grammar import Grammar
+from funasr_beam.model.once import once
 from funasr_beam.model.records import Seconds, Word
 from funasr_beam.model.text import WordSpan, is_cjk, word_spans
 
 LANGUAGES = ("en", "zh", "ja")
 
-_loading = threading.Lock()
 _PLAIN_WORD = regex.compile(r"[\p{L}\p{M}\p{Nd}〇'’.\-]+")
 _KANA = regex.compile(r"[\p{Hiragana}\p{Katakana}]")
 _HAN = regex.compile(r"\p{Han}")
@@ -218,13 +217,8 @@ def _find(words: Sequence[str], language: str) -> list[Found]:
     ]
 
 
+@once
 def _grammar(language: str) -> Grammar:
-    with _loading:  # threads that begin together would each read it
-        return _loaded_grammar(language)
-
-
-@cache
-def _loaded_grammar(language: str) -> Grammar:
     itn_version()  # a missing package is reported in words
     return Grammar(language)
 

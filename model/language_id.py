@@ -1,13 +1,12 @@
 """Which language a text is in, for recordings of which nobody said it."""
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import regex  # type: ignore[import-untyped]
 
+from funasr_beam.model.once import once
 from funasr_beam.model.records import Hypothesis
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ MIN_SCORE = 0.6
 _MAX_CHARS = 240  # more makes it slower and no better
 _CODES = {"fil": "tl"}  # Filipino is Tagalog by another name
 _NAMES = {other: code for code, other in _CODES.items()}
-_loading = threading.Lock()
 _NO_LETTERS = regex.compile(r"[^\p{L}\p{M}'’\-]+")
 
 LanguageSource = Literal["told", "model", "detected", "undetermined"]
@@ -80,13 +78,8 @@ class LanguageDetector:
         return self.detect(hypothesis.text) if hypothesis.text else SpokenLanguage()
 
 
+@once
 def _identifier(languages: tuple[str, ...]) -> "LanguageIdentifier":
-    with _loading:  # threads that begin together would each unpack the data
-        return _loaded_identifier(languages)
-
-
-@cache
-def _loaded_identifier(languages: tuple[str, ...]) -> "LanguageIdentifier":
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

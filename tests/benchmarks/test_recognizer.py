@@ -13,15 +13,16 @@ from benchmarks.recognizer_table import Part, Pass, details, join
 
 ROOT = Path(__file__).parent.parent.parent
 ABSENT = """
-import importlib.machinery, sys
+import sys
+from importlib.machinery import PathFinder
 
-find = importlib.machinery.PathFinder.find_spec
-absent = {absent}
-importlib.machinery.PathFinder.find_spec = staticmethod(
-    lambda name, *more: None if name.partition(".")[0] in absent else find(name, *more)
-)
-sys.meta_path = [finder for finder in sys.meta_path if "editable" not in repr(finder)]
-sys.path = ["{root}", *(place for place in sys.path if "__editable__" not in place)]
+class Present(PathFinder):
+    def find_spec(name, *more):
+        return None if name.partition(".")[0] in {absent} else PathFinder.find_spec(name, *more)
+
+finders = [Present if finder is PathFinder else finder for finder in sys.meta_path]
+sys.meta_path[:] = [finder for finder in finders if "editable" not in repr(finder)]
+sys.path[:] = ["{root}", *(place for place in sys.path if "__editable__" not in place)]
 {then}
 """
 ELSEWHERE = (
@@ -49,17 +50,11 @@ assert sys.modules["funasr_beam"].__path__ == ["{ROOT}"]
 
 @pytest.mark.slow
 def test_tests_for_a_gpu_need_none_of_them_but_pytest():
-    code = f"""
-import sys, pytest
-from importlib.machinery import PathFinder
-class Present(PathFinder):
-    def find_spec(name, *more):
-        return None if name.partition(".")[0] in {set(ELSEWHERE) - {"pytest"}} else PathFinder.find_spec(name, *more)
-finders = [Present if finder is PathFinder else finder for finder in sys.meta_path]
-sys.meta_path[:] = [finder for finder in finders if "editable" not in repr(finder)]
-sys.path[:] = [place for place in sys.path if "__editable__" not in place]
+    then = """
+import pytest
 raise SystemExit(pytest.main(["-q", "-p", "no:cacheprovider", "-m", "gpu", "--collect-only", "tests/model"]))
 """
+    code = ABSENT.format(absent=set(ELSEWHERE) - {"pytest"}, root=ROOT, then=then)
     alone = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # those of absent packages cannot be loaded
     command = [sys.executable, "-c", code]
     told = subprocess.run(command, check=True, cwd=ROOT, env=alone, capture_output=True, text=True).stdout
