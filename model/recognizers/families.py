@@ -1,17 +1,20 @@
 """Which family of models a name means: what is known of it before it is loaded, and its recogniser."""
 
+import importlib
+
 from funasr_beam.model.checkpoint import DEMO, CheckpointInfo, describe, describe_endpoint, resolve
 from funasr_beam.model.endpoint import Endpoint, is_remote
-from funasr_beam.model.families import GLM_ASR, QWEN3_ASR, WHISPER
+from funasr_beam.model.families import FUN_ASR_NANO, GLM_ASR, QWEN3_ASR, WHISPER
 from funasr_beam.model.imports import import_quietly
 from funasr_beam.model.recognizers.base import Recognizer, RecognizerSettings
 
-_FUN_ASR_NANO = "funasr_beam.model.recognizers.fun_asr_nano"
-_MODULES = {
-    QWEN3_ASR.name: "funasr_beam.model.recognizers.qwen3_asr",
-    GLM_ASR.name: "funasr_beam.model.recognizers.glm_asr",
-    WHISPER.name: "funasr_beam.model.recognizers.whisper",
+_LOADERS = {
+    FUN_ASR_NANO.name: ("funasr_beam.model.recognizers.fun_asr_nano", "FunAsrNanoRecognizer"),
+    QWEN3_ASR.name: ("funasr_beam.model.recognizers.qwen3_asr", "load_qwen3_asr"),
+    GLM_ASR.name: ("funasr_beam.model.recognizers.glm_asr", "load_glm_asr"),
+    WHISPER.name: ("funasr_beam.model.recognizers.whisper", "WhisperRecognizer"),
 }
+"""Family -> module and what in it makes a recogniser of a checkpoint and settings; imported when it is needed."""
 
 
 def describe_model(model: str) -> CheckpointInfo:
@@ -45,20 +48,7 @@ def load_recognizer(model: str, settings: RecognizerSettings) -> Recognizer:
 
         return RemoteRecognizer(Endpoint.parse(model), settings.remote)
     ref = resolve(model)
-    family = describe(ref).family
-    import_quietly(_MODULES.get(family.name, _FUN_ASR_NANO))
-    if family is QWEN3_ASR:
-        from funasr_beam.model.recognizers.qwen3_asr import load_qwen3_asr
-
-        return load_qwen3_asr(ref, settings)
-    if family is GLM_ASR:
-        from funasr_beam.model.recognizers.glm_asr import load_glm_asr
-
-        return load_glm_asr(ref, settings)
-    if family is WHISPER:
-        from funasr_beam.model.recognizers.whisper import WhisperRecognizer
-
-        return WhisperRecognizer(ref, settings)
-    from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
-
-    return FunAsrNanoRecognizer.load(ref, settings)
+    module, loader = _LOADERS[describe(ref).family.name]
+    import_quietly(module)
+    recognizer: Recognizer = getattr(importlib.import_module(module), loader)(ref, settings)
+    return recognizer
