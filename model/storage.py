@@ -208,7 +208,16 @@ def locate(uri: str) -> tuple[Any, str]:
         extra = _EXTRAS.get(scheme)
         how = f'install it with: pip install "funasr-beam[{extra}]"' if extra else redact(str(error))
         raise ImportError(f"{scheme}:// needs a package that is not installed; {how}") from error
-    return fs, str(path)
+    return fs, _direct(str(path)) if isinstance(fs, LocalFileSystem) else str(path)
+
+
+def _direct(path: str) -> str:
+    """A local path without `..` and doubled slashes: one name for a file, wherever the command was typed."""
+    folders = path.split("/")
+    if ".." not in folders:
+        return os.path.normpath(path)
+    after = len(folders) - folders[::-1].index("..")  # what `..` leads out of may be a link
+    return os.path.normpath("/".join([os.path.realpath("/".join(folders[:after])), *folders[after:]]))
 
 
 def access_uri(fs: Any, path: str) -> str | None:

@@ -36,6 +36,15 @@ def test_the_same_file_named_in_two_ways_is_one_recording(folder):
     assert names(listed(folder / "a.wav", f"file://{folder}/a.wav", f"{folder}/*.wav")) == ["a.wav"]
 
 
+@pytest.mark.parametrize("text", ["..", "../", "./../", "../b/..", "..//*.wav", "link/.."])
+def test_a_file_has_one_name_wherever_the_command_was_typed(folder, monkeypatch, text):
+    (folder / "b" / "link").symlink_to(folder / "b")
+    monkeypatch.chdir(folder / "b")
+    typed = {item.recording.id for item in listed(text)}
+    assert typed
+    assert typed <= {item.recording.id for item in listed(str(folder))}
+
+
 def test_equal_basenames_stay_apart(folder):
     ids = {item.recording.id for item in listed(f"{folder}/**/a.wav")}
     assert len(ids) == 2
