@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from docs import performance_tables
+from docs.configuration_keys import describe_keys
 from docs.measured import table
 from funasr_beam.model.aligners.support import MMS_HUB_ID, MMS_LANGUAGES, WAV2VEC2_HUB_IDS
 from funasr_beam.model.errors import Cause
 from funasr_beam.model.guards import Symptom
 from funasr_beam.model.known_models import KNOWN_MODELS
 from funasr_beam.model.tables import DESCRIPTIONS, TABLES
-from funasr_beam.pipeline.config import describe_keys
 from funasr_beam.pipeline.export.formats import FORMATS
 
 HERE = Path(__file__).parent
@@ -28,16 +28,23 @@ NOTE = "<!-- written by docs/generate.py -->\n"
 
 def configuration() -> str:
     """Every configuration key."""
-    rows = [
-        f"| `{key}` | {kind.replace('|', 'or')} | `{default}` | {text} |"
-        for key, kind, default, text in describe_keys()
-    ]
+    rows = [f"| `{key}` | {kind} | {default} | {meaning} |" for key, kind, default, meaning in describe_keys()]
     return "\n".join(
         [
             "# Configuration",
             NOTE,
             "Defaults, then `--config run.toml`, then `--set KEY=VALUE`, then the command's own flags; later ones win.",
             "In TOML, what stands before a dot is a section: `plan.unit_s` is `unit_s` below `[plan]`.",
+            "Problems are reported all at once, before anything starts.",
+            "",
+            "```toml",
+            'input = ["s3://bucket/calls/"]',
+            'output = "s3://bucket/transcripts/"',
+            "",
+            "[recognition]",
+            'language = "zh"',
+            'hotwords = ["开放时间"]',
+            "```",
             "",
             "| key | type | default | meaning |",
             "| --- | --- | --- | --- |",

@@ -4,7 +4,7 @@ import difflib
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -59,10 +59,12 @@ class PlanConfig(Section):
     )
     span_s: float = Field(600.0, ge=1, description="Longest span of one recording; longer recordings become several.")
     probe_above_kb: int = Field(
-        512, ge=0, description="Larger files are asked for their length in the plan; smaller ones by their worker."
+        512,
+        ge=0,
+        description="Larger files are opened in the plan to learn their length, smaller ones only by a worker.",
     )
     probes: int = Field(
-        0, ge=0, description="Files asked at once in the plan; 0: one for each core, and 16 on a remote storage."
+        0, ge=0, description="Files opened at once in the plan; 0: one for each core, 16 on a remote storage."
     )
     border_window_s: float = Field(
         5.0, ge=0.1, description="Where a long recording is cut: the quietest place at most this far from the border."
@@ -72,8 +74,8 @@ class PlanConfig(Section):
 class DecodeConfig(Section):
     """How media files are opened and decoded."""
 
-    stall_s: float = Field(60.0, gt=0, description="A decoder that makes no progress for so long is stopped.")
-    memory_mb: int = Field(2048, ge=256, description="Most memory that the decoder process may take (MiB).")
+    stall_s: float = Field(60.0, gt=0, description="A decoder that makes no progress for this long is stopped.")
+    memory_mb: int = Field(2048, ge=256, description="Memory limit of the decoder process (MiB).")
 
 
 class SegmentationSection(Section):
@@ -109,10 +111,12 @@ class BatchingConfig(Section):
 class RecognitionConfig(Section):
     """What the recogniser is told; a manifest may say otherwise for one recording."""
 
-    language: str | None = Field(None, description="Language code or name for all recordings; none: the model decides.")
+    language: str | None = Field(
+        None, description="Language of all recordings, code or name; not set: the model decides."
+    )
     hotwords: Texts = Field((), description="Words to expect in all recordings.")
     hotwords_file: str | None = Field(
-        None, description="Text file or URI with more of them, one to a line; lines that start with # count as nothing."
+        None, description="Text file or URI with more hotwords, one to a line; lines that start with # are ignored."
     )
     context: str | None = Field(None, description="Background text for all recordings.")
     itn: Literal["rules", "model", "none"] = Field(
@@ -120,18 +124,18 @@ class RecognitionConfig(Section):
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the recogniser runs.")
     audio_tokens: Literal["checkpoint", "low", "all"] = Field(
-        "checkpoint", description="How many audio rows the language model sees; the checkpoint knows."
+        "checkpoint", description="Audio tokens for the language model: as the checkpoint says, low (an eighth) or all."
     )
     encoder_precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="Number type of Fun-ASR-Nano's encoder and adaptor; bfloat16 may change a text."
     )
     llm_precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
-        description="Number type of the language model, in Whisper of everything; auto: bfloat16 on a GPU, float32 on "
-        "a CPU. bfloat16 may change a text; a CPU with instructions for it (avx512_bf16, amx_bf16) is faster so.",
+        description="Number type of the language model (Whisper: of the whole model); auto: bfloat16 on a GPU, float32 "
+        "on a CPU. bfloat16 may change a text; it is faster on a CPU with avx512_bf16 or amx_bf16.",
     )
     repair: bool = Field(
-        True, description="Whether what a guard objects to is recognised again; if not, it is flagged only."
+        True, description="Whether a text that a guard flags is recognised again; if not, it is only flagged."
     )
 
     @field_validator("language")
@@ -146,12 +150,14 @@ class RecognitionConfig(Section):
 class RemoteConfig(Section):
     """How a remote model is asked; the key stands in the environment of the workers, never here."""
 
-    timeout_s: float = Field(120.0, gt=0, description="For one whole answer.")
-    attempts: int = Field(6, ge=1, description="How often a segment is sent until it fails.")
-    max_in_flight: int = Field(8, ge=1, le=256, description="Requests at once of one worker process.")
-    requests_per_minute: float = Field(0.0, ge=0, description="Most of one worker process; 0: no limit.")
+    timeout_s: float = Field(120.0, gt=0, description="Longest wait for one whole answer.")
+    attempts: int = Field(6, ge=1, description="How often a segment is sent before it fails.")
+    max_in_flight: int = Field(8, ge=1, le=256, description="Requests in flight of one worker process.")
+    requests_per_minute: float = Field(0.0, ge=0, description="Limit of one worker process; 0: none.")
     api_key_variable: str = Field(
-        "FUNASR_BEAM_API_KEY", min_length=1, description="Environment variable that holds the key; unset: none is sent."
+        "FUNASR_BEAM_API_KEY",
+        min_length=1,
+        description="Environment variable with the key; without it none is sent.",
     )
 
 
@@ -161,16 +167,16 @@ class AlignmentConfig(Section):
     aligner: Literal["auto", "ctc", "qwen3", "wav2vec2", "none"] = Field(
         "auto",
         description="ctc: the checkpoint's own head; qwen3, wav2vec2: a model that only aligns; none: no word times; "
-        "auto: the head, and where there is none whichever of the two below are named.",
+        "auto: the head; where there is none, those of the two below that are set.",
     )
     qwen3: str | None = Field(
         None, description="Hub id or folder of Qwen3-ForcedAligner (zh en yue fr de it ja ko pt ru es)."
     )
     wav2vec2: dict[str, str] = Field(
-        {}, description="Language code -> hub id or folder of a CTC model of letters; * for one on romanised text."
+        {}, description="Language code -> hub id or folder of a CTC model of letters; `*`: of one for romanised text."
     )
     min_score: float | None = Field(
-        None, ge=0, le=1, description="Least alignment_score for word times; none: what was measured for the aligner."
+        None, ge=0, le=1, description="Least alignment_score for word times; not set: the aligner's own limit."
     )
 
     @field_validator("wav2vec2")
@@ -195,7 +201,8 @@ class RunnerConfig(Section):
     )
     flink_master: Address | None = Field(None, description="HOST:PORT of Flink's REST interface.")
     job_endpoint: Address | None = Field(
-        None, description="HOST:PORT of Beam's job server; none: port 8099 of the Flink master's host (Spark: here)."
+        None,
+        description="HOST:PORT of Beam's job server; not set: port 8099 of the Flink master (Spark: here).",
     )
     worker_pool: Address = Field(
         "localhost:50000", description="HOST:PORT where the cluster's workers find `funasr-beam worker-pool`."
@@ -222,7 +229,7 @@ class MetricsConfig(Section):
 
     group_by: Texts = Field(
         ("language", "channel", "folder"),
-        description="Metrics for each group of these, too: language, channel, folder, metadata.NAME, a column of "
+        description="Groups for which metrics are counted, too: language, channel, folder, metadata.NAME, a column of "
         "recordings, or several with commas.",
     )
     cpu_hour: float = Field(0.0, ge=0, description="Price of an hour of one CPU core, for the cost of a run.")
@@ -249,8 +256,8 @@ class Config(Section):
     )
     retry: Retry = Field(
         "passing",
-        description="What is tried again: failures that may pass by themselves, every failed recording, partial ones, "
-        "too, or both (all).",
+        description="Which finished recordings are tried again: failures that may pass by themselves (always), all "
+        "failures (failed), transcripts that lost a part (partial), or both (all).",
     )
     max_failed: Share = Field(0.05, description="Largest share of failed recordings for exit code 0.")
     part_mb: int = Field(512, ge=1, description="A table of a run becomes several files above this size (MiB).")
@@ -323,26 +330,6 @@ def text_hash(config: Config, segmentation: SegmentationConfig, model: str, vers
         "versions": dict(versions),
     }
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def describe_keys() -> Iterator[tuple[str, str, str, str]]:
-    """Every configuration key with its type, default and one sentence, for the docs and the help."""
-    yield from _describe(Config, "")
-
-
-def _describe(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str, str]]:
-    for name, info in section.model_fields.items():
-        kind = info.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _describe(kind, f"{prefix}{name}.")
-        else:
-            default = "(required)" if info.is_required() else json.dumps(info.default)
-            yield f"{prefix}{name}", _type_name(kind), default, info.description or ""
-
-
-def _type_name(kind: Any) -> str:
-    text = getattr(kind, "__name__", str(kind)) if isinstance(kind, type) else str(kind)
-    return text.replace("typing.", "").replace("Literal", "one of ").replace("tuple[str, ...]", "list of str")
 
 
 def _read_toml(file: Path, problems: list[str]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 import pytest
 
+from docs.configuration_keys import describe_keys
 from funasr_beam.model.errors import UsageError
 from funasr_beam.model.segmentation import SegmentationConfig
-from funasr_beam.pipeline.config import Config, describe_keys, load_config, text_hash
+from funasr_beam.pipeline.config import Config, load_config, text_hash
 
 REQUIRED = {"input": ("in",), "output": "out"}
 
