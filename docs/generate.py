@@ -3,15 +3,13 @@
 python -m docs.generate [--check]      --check: exit code 1 if a page is out of date
 """
 
-import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
-from docs import performance_tables
+from docs import measured, performance_tables
 from docs.configuration_keys import describe_keys
-from docs.measured import table
+from docs.results import is_measured, result
 from funasr_beam.model.aligners.support import MMS_HUB_ID, MMS_LANGUAGES, WAV2VEC2_HUB_IDS
 from funasr_beam.model.errors import Cause
 from funasr_beam.model.guards import Symptom
@@ -22,7 +20,6 @@ from funasr_beam.pipeline.export.formats import FORMATS
 HERE = Path(__file__).parent
 EXPORT = HERE / "export.md"
 README = HERE.parent / "README.md"
-RESULTS = HERE.parent / "benchmarks" / "results"
 NOTE = "<!-- written by docs/generate.py -->\n"
 
 
@@ -96,75 +93,12 @@ def export() -> str:
         for name, each in FORMATS.items()
     ]
     table = "\n".join(["| format | writes | read by | clips |", "| --- | --- | --- | --- |", *rows])
-    text = EXPORT.read_text(encoding="utf-8")
-    return re.sub(r"(<!-- formats -->).*(<!-- /formats -->)", rf"\1\n\n{table}\n\n\2", text, flags=re.DOTALL)
+    return _filled(EXPORT, {"formats": f"\n{table}\n"})
 
 
 def readme() -> str:
     """The README with its numbers from the stored results."""
-    numbers = "\n\n".join([machine(), accuracy(), memory(), behaviour(), speed()])
-    text = README.read_text(encoding="utf-8")
-    return re.sub(r"(<!-- numbers -->).*(<!-- /numbers -->)", rf"\1\n{numbers}\n\2", text, flags=re.DOTALL)
-
-
-def behaviour() -> str:
-    """How the whole holds up."""
-    return f"How the whole holds up (many were measured on a machine that was busy otherwise):\n\n{table()}"
-
-
-def machine() -> str:
-    """Where the results come from."""
-    found = result("demo_pipeline")["machine"]
-    packages = ", ".join(f"{name} {number}" for name, number in found["packages"].items())
-    return (
-        f"Measured on {found['cores']} cores of an {found['processor']} with {found['memory_gib']} GiB and no GPU, "
-        f"Python {found['python']}, {packages}. Each table has its command and its file in `benchmarks/results/`."
-    )
-
-
-def accuracy() -> str:
-    """The demo checkpoint through the pipeline."""
-    rows = [
-        f"| {name} | {score['recordings']} | {score['error_rate']:.1f} % "
-        f"| {score['start_median_ms']:.0f} / {score['start_p95_ms']:.0f} ms "
-        f"| {score['end_median_ms']:.0f} / {score['end_p95_ms']:.0f} ms |"
-        for name, score in result("demo_pipeline")["scores"].items()
-    ]
-    head = [
-        "The demo checkpoint through the whole pipeline, held-out synthetic sentences and voices, ITN off "
-        "(`python -m benchmarks.demo_pipeline --count 75 --store`; phone: 8 kHz mu-law, noise at 15 dB). "
-        "It says that the pipeline loses nothing, not how well the real models hear:",
-        "",
-        "| set | recordings | WER (en), CER (zh) | word start, median / p95 | word end, median / p95 |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    return "\n".join([*head, *rows])
-
-
-def memory() -> str:
-    """Peak memory of the process tree."""
-    rows = [f"| {name} | {peak:,.0f} MB |" for name, peak in result("memory")["peak_mb"].items()]
-    head = ["Peak memory of the process tree (`python -m benchmarks.memory --store`):", ""]
-    return "\n".join([*head, "| input | peak |", "| --- | --- |", *rows])
-
-
-def speed() -> str:
-    """Decoding and VAD, a core each."""
-    decode = result("decode")["x_realtime"]
-    vad = result("vad")["x_realtime"]
-    rows = [
-        f"| decode {name}, in the child process | {found['sandbox']['median']:,.0f} x |"
-        for name, found in decode.items()
-    ]
-    rows += [f"| VAD: {name} | {found['median']:,.0f} x |" for name, found in vad.items()]
-    head = [
-        "Audio seconds for each CPU second (`python -m benchmarks.decode --minutes 5 --repeats 3 --hours 10 --store`, "
-        "`python -m benchmarks.vad --repeats 7 --store`; medians):",
-        "",
-        "| step | x realtime |",
-        "| --- | --- |",
-    ]
-    return "\n".join([*head, *rows])
+    return _filled(README, {"numbers": measured.headlines()})
 
 
 def models() -> str:
@@ -176,22 +110,27 @@ def models() -> str:
         "conversion": conversion(),
         "parity": parity(),
     }
-    return _filled("models.md", parts)
+    return _filled(HERE / "models.md", parts)
 
 
 def alignment() -> str:
     """The page about word times, with what the code and the stored results know."""
-    return _filled("alignment.md", {"wav2vec2": letter_models(), "results": alignment_errors()})
+    return _filled(HERE / "alignment.md", {"wav2vec2": letter_models(), "results": alignment_errors()})
 
 
 def performance() -> str:
     """The page about speed, with what the stored results know."""
-    return _filled("performance.md", performance_tables.parts())
+    return _filled(HERE / "performance.md", performance_tables.parts())
 
 
-def _filled(page: str, parts: dict[str, str]) -> str:
+def measurements() -> str:
+    """All that was measured but for speed, which has a page of its own."""
+    return "\n".join(["# Measurements", NOTE, measured.page(), ""])
+
+
+def _filled(page: Path, parts: dict[str, str]) -> str:
     """A page with its marked parts made anew."""
-    text = (HERE / page).read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     for name, part in parts.items():
         marked = rf"(<!-- {name} -->).*(<!-- /{name} -->)"
         text = re.sub(marked, lambda found, part=part: f"{found[1]}\n{part}\n{found[2]}", text, flags=re.DOTALL)
@@ -207,7 +146,7 @@ def letter_models() -> str:
 
 def alignment_errors() -> str:
     """How far word times are off, and what scores tell."""
-    if not (RESULTS / "alignment.json").exists():
+    if not is_measured("alignment"):
         return "Not measured yet: `python -m benchmarks.alignment --store`."
     found = result("alignment")
     rows = [
@@ -268,7 +207,7 @@ def published_accuracy() -> str:
 
 def conversion() -> str:
     """What a full-size conversion and loading took."""
-    if not (RESULTS / "conversion.json").exists():
+    if not is_measured("conversion"):
         return "Not measured yet: `make conversion`."
     found = result("conversion")
     rows = [
@@ -290,7 +229,7 @@ def conversion() -> str:
 
 def parity() -> str:
     """How far the recogniser is from upstream's at full size."""
-    if not (RESULTS / "parity.json").exists():
+    if not is_measured("parity"):
         return "Not measured yet: `make parity`."
     found = result("parity")
     rows = [
@@ -310,12 +249,6 @@ def parity() -> str:
     return "\n".join([*head, *rows])
 
 
-def result(name: str) -> dict[str, Any]:
-    """A stored benchmark result."""
-    content: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    return content
-
-
 PAGES = {
     HERE / "configuration.md": configuration,
     HERE / "causes.md": causes,
@@ -323,6 +256,7 @@ PAGES = {
     HERE / "models.md": models,
     HERE / "alignment.md": alignment,
     HERE / "performance.md": performance,
+    HERE / "measurements.md": measurements,
     EXPORT: export,
     README: readme,
 }

@@ -1,12 +1,12 @@
 """The tables of performance.md, from the stored results of the benchmarks of speed."""
 
-import json
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from benchmarks import tables
+from docs.results import RESULTS, is_measured, result
 
-RESULTS = Path(__file__).parent.parent / "benchmarks" / "results"
+Show = Callable[[Mapping[str, Any]], str]
 PREFIXES = {"recognizer": "make bench-gpu", "end_to_end": "make bench-gpu-end"}
 NOT_YET = "Not measured yet: `{}`."
 
@@ -14,7 +14,7 @@ NOT_YET = "Not measured yet: `{}`."
 def parts() -> dict[str, str]:
     """The marked parts of the page."""
     return {
-        "gpu": gpu(),
+        "gpu": _of_gpus("recognizer", tables.recognizer),
         "gpu-end": _of_gpus("end_to_end", tables.end_to_end),
         "cpu": _one("recognizer_cpu", "make bench", tables.recognizer),
         "precision": _one("cpu_precision", "python -m benchmarks.cpu_precision --store", tables.precision),
@@ -26,21 +26,12 @@ def parts() -> dict[str, str]:
     }
 
 
-def gpu() -> str:
-    """The recogniser on each GPU that there is a result of."""
-    return _of_gpus("recognizer", tables.recognizer)
-
-
-def _of_gpus(prefix: str, show: Any) -> str:
+def _of_gpus(prefix: str, show: Show) -> str:
     found = sorted(path.stem for path in RESULTS.glob(f"{prefix}_*.json") if path.stem != f"{prefix}_cpu")
     if not found:
         return NOT_YET.format(PREFIXES[prefix])
-    return "\n\n".join(_one(name, PREFIXES[prefix], show) for name in found)
+    return "\n\n".join(show(result(name)) for name in found)
 
 
-def _one(name: str, command: str, show: Any) -> str:
-    path = RESULTS / f"{name}.json"
-    if not path.exists():
-        return NOT_YET.format(command)
-    text: str = show(json.loads(path.read_text(encoding="utf-8")))
-    return text
+def _one(name: str, command: str, show: Show) -> str:
+    return show(result(name)) if is_measured(name) else NOT_YET.format(command)

@@ -22,8 +22,9 @@ def print_summary(report: RunReport, max_failed: float) -> None:
     for status, count in metrics["recordings"].items():
         if count:
             table.add_row(status, f"{count:,}", style=_STYLES.get(status))
+    table.add_section()
     for cause, count in metrics["causes"].items():
-        table.add_row(f"  {cause}", f"{count:,}", style="dim")
+        table.add_row(cause, f"{count:,}", style="dim")
     table.add_section()
     table.add_row("audio", f"{metrics['audio_hours']:.2f} h, of it speech {metrics['speech_hours']:.2f} h")
     table.add_row("segments", f"{metrics['segments']['count']:,}")
