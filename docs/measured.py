@@ -44,8 +44,8 @@ def _machine() -> str:
     found = result("demo_pipeline")["machine"]
     packages = ", ".join(f"{name} {number}" for name, number in found["packages"].items())
     return (
-        f"Measured on {found['cores']} cores of an {found['processor']} with {found['memory_gib']} GiB and no GPU, often "
-        f"while the machine did other work; Python {found['python']}, {packages}. Each result is a file in "
+        f"Measured on {found['cores']} cores of an {found['processor']} with {found['memory_gib']} GiB and no GPU, "
+        f"often while the machine did other work; Python {found['python']}, {packages}. Each result is a file in "
         "`benchmarks/results/`. Speed has [a page of its own](performance.md)."
     )
 
