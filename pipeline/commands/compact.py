@@ -4,8 +4,8 @@ import argparse
 
 _EXAMPLES = """\
 examples:
-  funasr-beam compact transcripts/
-  funasr-beam compact s3://bucket/transcripts/ --part-mb 256
+  funasr-beam compact OUT
+  funasr-beam compact s3://bucket/OUT --part-mb 256
 
 Readers of latest.sql and of `funasr-beam query` see the same rows before, during and after. Whoever reads the files
 themselves sees, for a short time, rows twice, and never fewer. Superseded rows are gone for good; what was said of the

@@ -25,8 +25,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "convert",
         help="convert an original Fun-ASR model.pt to safetensors",
-        description="Convert an original model.pt of Fun-ASR-Nano or Fun-ASR-MLT-Nano to a folder with safetensors, "
-        "configuration, tokenizer and, where it has been trained, the CTC head. Nothing in the original is executed.",
+        description="Convert an original model.pt of Fun-ASR-Nano or Fun-ASR-MLT-Nano to a folder with safetensors,\n"
+        "configuration, tokenizer and, if it was trained, the CTC head. Nothing in the original is executed.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

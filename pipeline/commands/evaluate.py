@@ -34,8 +34,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Describe the subcommand."""
     parser = subparsers.add_parser(
         "evaluate",
-        help="error rates against references, with the worst recordings",
-        description="Compare the current transcripts of an output with references: error rates with 95 % intervals, "
+        help="compare with references: error rates, worst recordings",
+        description="Compare the current transcripts of an output with references: error rates with 95 % intervals,\n"
         "the worst recordings with their differences, errors of word times where the references have times.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -56,7 +56,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "auto: raw where the reference has no digits",
     )
     parser.add_argument("--worst", type=int, default=5, metavar="N", help="recordings to show with differences (5)")
-    parser.add_argument("--max-wer", type=float, metavar="RATE", help="exit code 1 above this word error rate (0.1)")
+    parser.add_argument("--max-wer", type=float, metavar="RATE", help="exit code 1 above this WER, such as 0.1")
     parser.add_argument("--max-cer", type=float, metavar="RATE", help="the same for characters")
     parser.add_argument("--max-mixed", type=float, metavar="RATE", help="the same for the mixed rate")
     parser.add_argument("--write", metavar="FILE", help="also write the counts of every recording as JSON Lines")

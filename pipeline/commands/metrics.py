@@ -27,7 +27,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Describe the subcommand."""
     parser = subparsers.add_parser(
         "metrics",
-        help="counts, distributions, cost and error rates, by any group",
+        help="count recordings, quality, cost and error rates, by any group",
         description="Count the current rows of an output (or the rows of one run) from its tables.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

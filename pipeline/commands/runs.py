@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 _SHORT = 8  # characters of a configuration's hash that tell it from others; --json shows all
 _EXAMPLES = """\
 examples:
-  funasr-beam runs transcripts/
-  funasr-beam runs s3://bucket/transcripts/ --json | jq '.[-1].recordings'
+  funasr-beam runs OUT
+  funasr-beam runs s3://bucket/OUT --json | jq '.[-1].recordings'
 """
 
 

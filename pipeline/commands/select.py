@@ -18,7 +18,7 @@ examples:
   funasr-beam select OUT --min-confidence 0.9 --min-snr 15 --max-clipping 0.001
   funasr-beam select OUT --language zh --min-s 2 --max-s 20 --output corpus.jsonl
   funasr-beam select OUT --agree-with OUT_OF_ANOTHER_MODEL --min-agreement 0.95 --output corpus.parquet
-  funasr-beam select OUT --min-bandwidth 7000 --where "len(words) > 3 and text not like '%%?%%'"
+  funasr-beam select OUT --min-bandwidth 7000 --where "len(words) > 3 and text not like '%?%'"
 
 Only what was stored is read, so other thresholds take seconds and no model. A value that is not known (an SNR where
 there is no pause to hear the noise in) passes no threshold. --output: .parquet (all columns, with uri, metadata and
@@ -30,14 +30,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Describe the subcommand."""
     parser = subparsers.add_parser(
         "select",
-        help="the segments that are good enough for a corpus",
-        description="Apply thresholds one after another to the current segments, show what remains after each, and "
-        "write the rest.",
+        help="choose the segments that are good enough for a corpus",
+        description="Apply thresholds one after another to the current segments; show and write what remains.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("output_folder", metavar="OUT", help="folder or URI of an output")
-    parser.add_argument("--language", action="append", default=[], metavar="CODE", help="one of these; repeatable")
+    parser.add_argument(
+        "--language", action="append", default=[], metavar="CODE", help="only this language; repeatable"
+    )
     for option, what in (
         ("--min-s", "shortest segment, in seconds"),
         ("--max-s", "longest segment, in seconds"),
@@ -45,8 +46,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         ("--min-snr", "signal-to-noise ratio in dB"),
         ("--max-clipping", "share of samples at full scale, 0 to 1"),
         ("--min-bandwidth", "in Hz; telephone speech has about 4000"),
-        ("--min-chars-per-s", "characters for each second"),
-        ("--max-chars-per-s", "characters for each second"),
+        ("--min-chars-per-s", "characters per second"),
+        ("--max-chars-per-s", "characters per second"),
         ("--min-agreement", "with the other output, 0 to 1"),
     ):
         parser.add_argument(option, type=float, metavar="X", help=what)
@@ -83,18 +84,18 @@ def _criteria(arguments: argparse.Namespace) -> "Criteria":
     from funasr_beam.pipeline.selection import Criteria
 
     return Criteria(
-        tuple(arguments.language),
-        arguments.min_s,
-        arguments.max_s,
-        arguments.min_confidence,
-        arguments.min_snr,
-        arguments.max_clipping,
-        arguments.min_bandwidth,
-        arguments.min_chars_per_s,
-        arguments.max_chars_per_s,
-        arguments.without_flags,
-        arguments.min_agreement,
-        arguments.where,
+        languages=tuple(arguments.language),
+        min_length_s=arguments.min_s,
+        max_length_s=arguments.max_s,
+        min_confidence=arguments.min_confidence,
+        min_snr_db=arguments.min_snr,
+        max_clipping=arguments.max_clipping,
+        min_bandwidth_hz=arguments.min_bandwidth,
+        min_chars_per_s=arguments.min_chars_per_s,
+        max_chars_per_s=arguments.max_chars_per_s,
+        without_flags=arguments.without_flags,
+        min_agreement=arguments.min_agreement,
+        where=arguments.where,
     )
 
 
