@@ -36,7 +36,7 @@ BINS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0)
 
 
 @dataclass(frozen=True)
-class Heard:
+class RecognizedSegment:
     """One segment: what was recognised, and which of its words are right."""
 
     language: str
@@ -46,17 +46,19 @@ class Heard:
     is_right: bool
 
 
-SEGMENT_SCORES: dict[str, Callable[[Heard], float]] = {
-    "mean log-probability (in use)": lambda heard: segment_confidence(heard.hypothesis.tokens) or 0.0,
-    "least likely token": lambda heard: min(_logprobs(heard)),
-    "three least likely tokens": lambda heard: float(np.mean(sorted(_logprobs(heard))[:3])),
-    "sum of log-probabilities": lambda heard: sum(_logprobs(heard)),
-    "sound alone": lambda heard: float(np.mean([word.confidence for word in heard.hypothesis.words or ()] or [0.0])),
+SEGMENT_SCORES: dict[str, Callable[[RecognizedSegment], float]] = {
+    "mean log-probability (in use)": lambda segment: segment_confidence(segment.hypothesis.tokens) or 0.0,
+    "least likely token": lambda segment: min(_logprobs(segment)),
+    "three least likely tokens": lambda segment: float(np.mean(sorted(_logprobs(segment))[:3])),
+    "sum of log-probabilities": lambda segment: sum(_logprobs(segment)),
+    "sound alone": lambda segment: float(
+        np.mean([word.confidence for word in segment.hypothesis.words or ()] or [0.0])
+    ),
 }
 WORD_SCORES: dict[str, Callable[[Hypothesis], list[float]]] = {
-    "sound and tokens (in use)": lambda heard: [word.confidence for word in weigh_words(heard) or ()],
-    "sound alone": lambda heard: [word.confidence for word in heard.words or ()],
-    "tokens alone": lambda heard: word_confidences(heard.text, heard.tokens) or [],
+    "sound and tokens (in use)": lambda hypothesis: [word.confidence for word in weigh_words(hypothesis) or ()],
+    "sound alone": lambda hypothesis: [word.confidence for word in hypothesis.words or ()],
+    "tokens alone": lambda hypothesis: word_confidences(hypothesis.text, hypothesis.tokens) or [],
 }
 
 
@@ -76,15 +78,15 @@ def main() -> int:
 
 def measure(count: int) -> dict[str, object]:
     """AUROC by definition, and how often segments of a confidence are right."""
-    heard = list(recognize(load_recognizer("demo", RecognizerSettings(device="cpu")), count))
-    groups = {"all": heard} | {
+    segments = list(recognize(load_recognizer("demo", RecognizerSettings(device="cpu")), count))
+    groups = {"all": segments} | {
         f"{language}, {noise_db:g} dB": [
-            item for item in heard if (item.language, item.noise_db) == (language, noise_db)
+            item for item in segments if (item.language, item.noise_db) == (language, noise_db)
         ]
         for language in ("en", "zh")
         for noise_db in NOISE_DB
     }
-    timed = [item for item in heard if len(item.words_right) == len(item.hypothesis.words or ())]
+    timed = [item for item in segments if len(item.words_right) == len(item.hypothesis.words or ())]
     words_right = [right for item in timed for right in item.words_right]
     return {
         "segments": {
@@ -100,11 +102,11 @@ def measure(count: int) -> dict[str, object]:
             kind: auroc([value for item in timed for value in score(item.hypothesis)], words_right)
             for kind, score in WORD_SCORES.items()
         },
-        "right_by_confidence": reliability(heard),
+        "right_by_confidence": reliability(segments),
     }
 
 
-def recognize(recognizer: Recognizer, count: int) -> Iterator[Heard]:
+def recognize(recognizer: Recognizer, count: int) -> Iterator[RecognizedSegment]:
     """Every segment of the set that holds words."""
     for language in ("en", "zh"):
         for noise_db in NOISE_DB:
@@ -120,7 +122,7 @@ def recognize(recognizer: Recognizer, count: int) -> Iterator[Heard]:
                 for hypothesis, (_, said) in zip(recognizer.recognize(asked), batch, strict=True):
                     right = which_are_right(said, [word.text for word in word_spans(hypothesis.text)])
                     is_right = all(right) and len(right) == len(said)
-                    yield Heard(language, noise_db, hypothesis, right, is_right)
+                    yield RecognizedSegment(language, noise_db, hypothesis, right, is_right)
 
 
 def cut(recording: SyntheticRecording, recognizer: Recognizer) -> list[Segment]:
@@ -164,10 +166,10 @@ def auroc(scores: Sequence[float], right: Sequence[bool]) -> float | None:
     return float((ranks[is_right].sum() - num_right * (num_right + 1) / 2) / (num_right * num_wrong))
 
 
-def reliability(heard: Sequence[Heard]) -> list[dict[str, float]]:
+def reliability(segments: Sequence[RecognizedSegment]) -> list[dict[str, float]]:
     """Share of right segments by confidence."""
-    confidences = np.array([segment_confidence(item.hypothesis.tokens) or 0.0 for item in heard])
-    right = np.array([item.is_right for item in heard])
+    confidences = np.array([segment_confidence(item.hypothesis.tokens) or 0.0 for item in segments])
+    right = np.array([item.is_right for item in segments])
     rows = []
     for low, high in pairwise(BINS):
         inside = (confidences >= low) & ((confidences < high) | (high == BINS[-1]))
@@ -176,8 +178,8 @@ def reliability(heard: Sequence[Heard]) -> list[dict[str, float]]:
     return rows
 
 
-def _logprobs(heard: Heard) -> list[float]:
-    return [token.logprob for token in heard.hypothesis.tokens] or [-math.inf]
+def _logprobs(segment: RecognizedSegment) -> list[float]:
+    return [token.logprob for token in segment.hypothesis.tokens] or [-math.inf]
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from funasr_beam.model.demo_speech.recording import Recipe, SyntheticRecording, 
 from funasr_beam.model.recognizers.base import Recognizer, RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.families import load_recognizer
 from funasr_beam.model.records import SAMPLE_RATE, Failure, Hypothesis, RecognitionOptions
-from funasr_beam.model.retries import Listened, recognize_guarded
+from funasr_beam.model.retries import GuardInput, recognize_guarded
 from funasr_beam.model.segmentation import SegmentationConfig, speech_intervals
 from funasr_beam.model.text import word_spans
 from funasr_beam.model.vad import shared_detector
@@ -116,7 +116,7 @@ def main() -> int:
     arguments = parser.parse_args()
     recognizer = load_recognizer("demo", RecognizerSettings(device="cpu"))
     cases = [*long_cases(recognizer), *defective_cases(recognizer)]
-    cost = price(recognizer, [listen(recording) for recording in recordings(60, 2)])
+    cost = price(recognizer, [guard_input(recording) for recording in recordings(60, 2)])
     print(table(cases))
     print(f"\nordinary segments: {cost}")
     if arguments.store:
@@ -140,32 +140,32 @@ def defective_cases(recognizer: Recognizer, count: int = 20) -> Iterator[Case]:
 
 def compare(kind: str, recognizer: Recognizer, recording: SyntheticRecording) -> Case:
     """One utterance without the guards and with them."""
-    listened = listen(recording)
-    (before,) = recognize_all(recognizer, [listened.utterance], LIMITS)
-    (after,) = recognize_guarded(recognizer, [listened], LIMITS)
+    item = guard_input(recording)
+    (before,) = recognize_all(recognizer, [item.utterance], LIMITS)
+    (after,) = recognize_guarded(recognizer, [item], LIMITS)
     if not isinstance(before, Hypothesis) or not isinstance(after.outcome, Hypothesis):
         raise SystemExit(f"{kind}: not recognised")
     errors = [error_rate(recording, hypothesis.text) for hypothesis in (before, after.outcome)]
     return Case(kind, recording.language, recording.duration_s, *errors, after.flags, after.attempts)
 
 
-def price(recognizer: Recognizer, listened: Sequence[Listened]) -> dict[str, float]:
+def price(recognizer: Recognizer, inputs: Sequence[GuardInput]) -> dict[str, float]:
     """What the guards cost where nothing is wrong: their own CPU time beside that of the recogniser."""
     began = time.process_time()
-    plain = recognize_all(recognizer, [item.utterance for item in listened], LIMITS)
+    plain = recognize_all(recognizer, [item.utterance for item in inputs], LIMITS)
     recognize_s = time.process_time() - began
-    replay = Replay({id(item.utterance): outcome for item, outcome in zip(listened, plain, strict=True)})
+    replay = Replay({id(item.utterance): outcome for item, outcome in zip(inputs, plain, strict=True)})
     guard_s = []
     for _ in range(5):
-        fresh = [replace(item) for item in listened]
+        fresh = [replace(item) for item in inputs]
         began = time.process_time()
         guarded = recognize_guarded(replay, fresh, LIMITS)
         guard_s.append(time.process_time() - began)
     return {
-        "segments": len(listened),
-        "audio_s": sum(item.utterance.duration_s for item in listened),
-        "recognize_ms_per_segment": 1000 * recognize_s / len(listened),
-        "guard_ms_per_segment": 1000 * statistics.median(guard_s) / len(listened),
+        "segments": len(inputs),
+        "audio_s": sum(item.utterance.duration_s for item in inputs),
+        "recognize_ms_per_segment": 1000 * recognize_s / len(inputs),
+        "guard_ms_per_segment": 1000 * statistics.median(guard_s) / len(inputs),
         "changed": sum(before != after.outcome for before, after in zip(plain, guarded, strict=True)),
         "flagged": sum(bool(item.flags) for item in guarded),
     }
@@ -181,14 +181,14 @@ def recordings(count: int, sentences: int) -> tuple[SyntheticRecording, ...]:
     return tuple(render(recipe, f"guards/{sentences}/{place}") for place, recipe in enumerate(recipes))
 
 
-def listen(recording: SyntheticRecording) -> Listened:
+def guard_input(recording: SyntheticRecording) -> GuardInput:
     """The whole recording as one utterance, with what the VAD knows of it."""
     samples = np.round(np.clip(recording.samples, -1, 1) * 32767).astype(np.int16)
     probabilities = shared_detector().speech_probabilities([samples])[0]
     found = speech_intervals(probabilities, SegmentationConfig(), 0.0, 0, len(samples) / SAMPLE_RATE)
     speech = tuple((interval.start_s, interval.end_s) for interval in found)
     certainty = float(probabilities[probabilities >= 0.5].mean())
-    return Listened(Utterance(samples, RecognitionOptions(recording.language)), speech, certainty)
+    return GuardInput(Utterance(samples, RecognitionOptions(recording.language)), speech, certainty)
 
 
 def spoil(right: Hypothesis, defect: str) -> Hypothesis:

@@ -26,7 +26,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from benchmarks import simulation
 from benchmarks.hardware import describe_machine
-from benchmarks.simulation import PER_FOLDER, Bucket, Hearing, SimulatedBucket, share
+from benchmarks.simulation import PER_FOLDER, Bucket, SimulatedBucket, SimulatedRecognizer, share
 from funasr_beam.model.assembly import assemble
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.listing import list_inputs
@@ -48,7 +48,7 @@ Row = tuple[str, str, str, str]  # URI, fingerprint, status, run
 
 
 @dataclass(frozen=True)
-class Season:
+class Scenario:
     """How many nights, over how many recordings, and what befalls them."""
 
     nights: int
@@ -67,15 +67,15 @@ class Night:
     wall_s: float
 
 
-def live_through(season: Season, output: Folder) -> list[Night]:
+def run_nights(scenario: Scenario, output: Folder) -> list[Night]:
     """All nights, one after another."""
     simulation.register()
-    return [_one_night(season, number, output) for number in range(season.nights)]
+    return [_one_night(scenario, number, output) for number in range(scenario.nights)]
 
 
-def _one_night(season: Season, number: int, output: Folder) -> Night:
+def _one_night(scenario: Scenario, number: int, output: Folder) -> Night:
     began = time.perf_counter()
-    SimulatedBucket.bucket = Bucket(season.recordings, season.changed_share, number)
+    SimulatedBucket.bucket = Bucket(scenario.recordings, scenario.changed_share, number)
     clear_leftovers(output, KEY)
     committed = CommittedUnits(output, KEY)
     listed = list_inputs(["sim://archive"], RecognitionOptions(), output.uri)
@@ -83,7 +83,7 @@ def _one_night(season: Season, number: int, output: Folder) -> Night:
     plan = make_plan(listed, done, index, SETTINGS, next_plan(output, KEY), simulation.probe)
     run = open_run(output, KEY)
     pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
-    simulation.build(pipeline, plan, Hearing(number, season.failing_share), committed)
+    simulation.build(pipeline, plan, SimulatedRecognizer(number, scenario.failing_share), committed)
     pipeline.run().wait_until_finish()
     index = SpanIndex(committed, earlier_plans(output, KEY))
     assemble(plan.recordings(), index, output, simulation.provenance(run.id))
@@ -108,24 +108,24 @@ def by_python(output: Folder) -> list[Row]:
     return sorted(zip(*(column.to_pylist() for column in columns.columns), strict=True))
 
 
-def from_nothing(season: Season, nights: list[Night]) -> list[Row]:
+def expected_rows(scenario: Scenario, nights: list[Night]) -> list[Row]:
     """The current rows, recomputed from what befell each recording, without a look at the output."""
-    return sorted(_fate(season, number, nights) for number in range(season.recordings))
+    return sorted(_expected_row(scenario, number, nights) for number in range(scenario.recordings))
 
 
-def _fate(season: Season, number: int, nights: list[Night]) -> Row:
-    version = Bucket(season.recordings, season.changed_share, season.nights - 1).version(number)
+def _expected_row(scenario: Scenario, number: int, nights: list[Night]) -> Row:
+    version = Bucket(scenario.recordings, scenario.changed_share, scenario.nights - 1).version(number)
     name = f"call-{number:07d}.wav"
-    tries = range(version, season.nights)
-    good = (night for night in tries if share(name, night, "fails") >= season.failing_share)
+    tries = range(version, scenario.nights)
+    good = (night for night in tries if share(name, night, "fails") >= scenario.failing_share)
     night = next(good, None)
-    status, decided = ("ok", night) if night is not None else ("failed", season.nights - 1)
+    status, decided = ("ok", night) if night is not None else ("failed", scenario.nights - 1)
     uri = f"sim://archive/{number // PER_FOLDER:06d}/{name}"
     return uri, f"{number:x}-{version}", status, nights[decided].run_id
 
 
 @contextlib.contextmanager
-def readers_looking_on(output: Folder) -> Iterator[dict[str, list[int]]]:
+def concurrent_readers(output: Folder) -> Iterator[dict[str, list[int]]]:
     """Another process in which four readers count rows until the end; the counts are there afterwards."""
     seen: dict[str, list[int]] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -146,21 +146,21 @@ def whole_runs(nights: list[Night]) -> set[int]:
 
 
 def main() -> None:
-    """Live through the nights, compare, print, store."""
+    """Run the nights, compare, print, store."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nights", type=int, default=30)
     parser.add_argument("--recordings", type=int, default=10_000)
     parser.add_argument("--store", action="store_true", help="write benchmarks/results/nights.json")
     arguments = parser.parse_args()
-    season = Season(arguments.nights, arguments.recordings)
+    scenario = Scenario(arguments.nights, arguments.recordings)
     with tempfile.TemporaryDirectory() as folder:
         output = Folder(folder)
-        with readers_looking_on(output) as seen:
-            nights = live_through(season, output)
-        answers = [by_sql(output), by_python(output), from_nothing(season, nights)]
+        with concurrent_readers(output) as seen:
+            nights = run_nights(scenario, output)
+        answers = [by_sql(output), by_python(output), expected_rows(scenario, nights)]
     result = {
         "machine": describe_machine(),
-        "season": asdict(season),
+        "season": asdict(scenario),
         "worked_on": [night.worked_on for night in nights],
         "night_wall_s": [round(night.wall_s, 1) for night in nights],
         "current_rows": len(answers[0]),

@@ -23,7 +23,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from benchmarks import simulation
 from benchmarks.hardware import describe_machine, peak_mb
-from benchmarks.simulation import Bucket, CountedStore, Hearing, SimulatedBucket
+from benchmarks.simulation import Bucket, CountedStore, SimulatedBucket, SimulatedRecognizer
 from funasr_beam.model.assembly import assemble
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.listing import list_inputs
@@ -74,7 +74,7 @@ def transcribe(output: Folder) -> int:
     last = earlier_plans(output, KEY)[-1]
     options = PipelineOptions([], direct_num_workers=WORKERS, direct_running_mode="multi_threading")
     pipeline = beam.Pipeline(runner=FnApiRunner(), options=options)
-    simulation.build(pipeline, Plan(last, last.totals), Hearing(), CommittedUnits(output, KEY))
+    simulation.build(pipeline, Plan(last, last.totals), SimulatedRecognizer(), CommittedUnits(output, KEY))
     pipeline.run().wait_until_finish()
     return last.totals.units
 

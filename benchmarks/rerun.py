@@ -40,7 +40,7 @@ def command(folder: Path) -> list[str]:
 
 def finish_first_run(arguments: list[str]) -> None:
     """The command in this process, with made-up results in the place of decoder and recogniser."""
-    from benchmarks.simulation import Hearing
+    from benchmarks.simulation import SimulatedRecognizer
     from funasr_beam.model.plan_files import read_unit, unit_places
     from funasr_beam.model.results import UnitResult
     from funasr_beam.pipeline import transcription
@@ -50,7 +50,9 @@ def finish_first_run(arguments: list[str]) -> None:
         output = plan.files.output
         for place in (place for file in plan.files.unit_files() for place in unit_places(output, file)):
             unit = read_unit(output, place)
-            stage.committed.commit(UnitResult(unit.name, tuple(Hearing().hear(span) for span in unit.spans)))
+            stage.committed.commit(
+                UnitResult(unit.name, tuple(SimulatedRecognizer().recognize(span) for span in unit.spans))
+            )
 
     transcription._transcribe_units = commit_all
     if code := main(arguments):

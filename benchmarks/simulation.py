@@ -180,13 +180,13 @@ def probe(recording: Recording) -> MediaInfo:
 
 
 @dataclass(frozen=True)
-class Hearing:
+class SimulatedRecognizer:
     """What the recogniser of a night does: it hears the recording's version, or fails for a reason that may pass."""
 
     night: int = 0
     failing_share: float = 0.0
 
-    def hear(self, span: Span) -> SpanResult:
+    def recognize(self, span: Span) -> SpanResult:
         """The result of a span."""
         name = span.recording.uri.rsplit("/", 1)[-1]
         media = span.media or MEDIA
@@ -199,9 +199,9 @@ class Hearing:
         return SpanResult(span.id, span.recording.id, span.index, 0.0, 60.0, media, (segment,), speech)
 
 
-class _Hear(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, hearing: Hearing, committed: CommittedUnits) -> None:
-        self._hearing = hearing
+class _Recognize(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, recognizer: SimulatedRecognizer, committed: CommittedUnits) -> None:
+        self._recognizer = recognizer
         self._committed = committed
 
     def setup(self) -> None:
@@ -209,13 +209,13 @@ class _Hear(beam.DoFn):  # type: ignore[misc]
 
     def process(self, unit: Unit) -> Iterator[UnitResult]:
         if not self._committed.has(unit.name):
-            yield UnitResult(unit.name, tuple(self._hearing.hear(span) for span in unit.spans))
+            yield UnitResult(unit.name, tuple(self._recognizer.recognize(span) for span in unit.spans))
 
 
-def build(pipeline: beam.Pipeline, plan: Plan, hearing: Hearing, committed: CommittedUnits) -> None:
-    """The flow's graph, with `Hear` in the place of decoder and recogniser."""
+def build(pipeline: beam.Pipeline, plan: Plan, recognizer: SimulatedRecognizer, committed: CommittedUnits) -> None:
+    """The flow's graph, with `Recognize` in the place of decoder and recogniser."""
     units = pipeline | PlannedUnits(plan.files.output, plan.files.unit_files(), plan.access)
-    units | "Hear" >> beam.ParDo(_Hear(hearing, committed)) | CommitUnits(committed)
+    units | "Recognize" >> beam.ParDo(_Recognize(recognizer, committed)) | CommitUnits(committed)
 
 
 def provenance(run_id: str) -> Provenance:

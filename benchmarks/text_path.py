@@ -31,7 +31,7 @@ from funasr_beam.model.language_id import LanguageDetector
 from funasr_beam.model.languages import LANGUAGE_NAMES
 from funasr_beam.model.recognizers.base import Utterance
 from funasr_beam.model.records import Hypothesis, RecognitionOptions, Token
-from funasr_beam.model.retries import Listened
+from funasr_beam.model.retries import GuardInput
 
 RESULT = Path(__file__).parent / "results" / "text_path.json"
 WARM_UP_COUNT = 5
@@ -154,9 +154,9 @@ class WetextGrammar(Grammar):
 
 
 def _examine(text: str, samples: Any) -> object:
-    listened = Listened(Utterance(samples), ((0.2, SEGMENT_S - 0.2),), 0.9)
+    item = GuardInput(Utterance(samples), ((0.2, SEGMENT_S - 0.2),), 0.9)
     hypothesis = Hypothesis(text, tuple(Token(f" {word}", -0.1) for word in text.split()), "stop")
-    return examine(hypothesis, listened.evidence, RecognitionOptions())
+    return examine(hypothesis, item.evidence, RecognitionOptions())
 
 
 def _align(text: str, scores: torch.Tensor) -> object:

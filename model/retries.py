@@ -23,8 +23,8 @@ _SILENT_SPEECH_S = 1.0  # less speech than this may well be no word
 
 
 @dataclass(frozen=True, eq=False)
-class Listened:
-    """An utterance with what the VAD knows of it."""
+class GuardInput:
+    """What the guards go by: an utterance, and what the VAD knows of it."""
 
     utterance: Utterance
     speech: tuple[tuple[Seconds, Seconds], ...] | None = None  # raw intervals on the utterance's clock
@@ -37,19 +37,19 @@ class Listened:
         sure = known.speech_probability is not None and known.speech_probability >= TONES_UNDER
         return known if sure else replace(known, tonality=tonality(self.utterance.samples))
 
-    def part(self, start_s: Seconds, end_s: Seconds) -> "Listened":
+    def part(self, start_s: Seconds, end_s: Seconds) -> "GuardInput":
         """A part of it, on a clock of its own."""
         samples = self.utterance.samples[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
         inside = [(max(a, start_s) - start_s, min(b, end_s) - start_s) for a, b in self.speech or ()]
         speech = None if self.speech is None else tuple((a, b) for a, b in inside if a < b)
         return replace(self, utterance=replace(self.utterance, samples=samples), speech=speech)
 
-    def halves(self) -> "list[tuple[Seconds, Listened]]":
+    def halves(self) -> "list[tuple[Seconds, GuardInput]]":
         """Both halves, cut at the quietest place, with their beginnings."""
         middle_s, length_s = _quietest_s(self.utterance), self.utterance.duration_s
         return [(0.0, self.part(0.0, middle_s)), (middle_s, self.part(middle_s, length_s))]
 
-    def without_hints(self) -> "Listened":
+    def without_hints(self) -> "GuardInput":
         """The same without hotwords and context."""
         return replace(self, utterance=replace(self.utterance, options=_plain(self.utterance.options)))
 
@@ -69,7 +69,7 @@ class _Part:
     """A stretch of an utterance, as it was recognised last."""
 
     start_s: Seconds
-    listened: Listened
+    input: GuardInput
     hypothesis: Hypothesis
     symptoms: tuple[Symptom, ...]
 
@@ -81,22 +81,22 @@ class _Part:
     @property
     def lacks_text(self) -> bool:
         """Whether there was plain speech and nothing came of it; a breath or a click is worth no word."""
-        evidence = self.listened.evidence
+        evidence = self.input.evidence
         return Symptom.NO_TEXT in self.symptoms and not evidence.is_weak and evidence.speech_s >= _SILENT_SPEECH_S
 
-    def next_try(self, round_number: int) -> "list[tuple[Seconds, Listened]]":
+    def next_try(self, round_number: int) -> "list[tuple[Seconds, GuardInput]]":
         """What to recognise instead, with its start; nothing where nothing is left to try."""
-        length_s = self.listened.utterance.duration_s
+        length_s = self.input.utterance.duration_s
         is_whole = set(self.symptoms) <= _HINT_SYMPTOMS or length_s < 2 * _MIN_PART_S
-        source = self.listened.without_hints() if is_whole or round_number > 1 else self.listened
+        source = self.input.without_hints() if is_whole or round_number > 1 else self.input
         if is_whole:
-            told = self.listened.utterance.options != source.utterance.options
-            return [(self.start_s, source)] if told else []
+            had_hints = self.input.utterance.options != source.utterance.options
+            return [(self.start_s, source)] if had_hints else []
         return [(self.start_s + offset_s, half) for offset_s, half in source.halves()]
 
 
 def recognize_guarded(
-    recognizer: Recognizer, listened: Sequence[Listened], limits: BatchLimits, rounds: int = ROUNDS
+    recognizer: Recognizer, inputs: Sequence[GuardInput], limits: BatchLimits, rounds: int = ROUNDS
 ) -> list[Recognized]:
     """A hypothesis or a failure for every utterance, in order, with the guards' flags.
 
@@ -109,15 +109,15 @@ def recognize_guarded(
     Raises:
         Exception: as `recognize_all`.
     """
-    outcomes = recognize_all(recognizer, [item.utterance for item in listened], limits)
+    outcomes = recognize_all(recognizer, [item.utterance for item in inputs], limits)
     divided = {
         place: join(fitting)
         for place, outcome in enumerate(outcomes)
-        if _lacked_memory(outcome) and (fitting := _fitting_parts(recognizer, listened[place], limits))
+        if _lacked_memory(outcome) and (fitting := _fitting_parts(recognizer, inputs[place], limits))
     }
     outcomes = [divided.get(place, outcome) for place, outcome in enumerate(outcomes)]
     first = {
-        place: _judge(0.0, listened[place], outcome)
+        place: _judge(0.0, inputs[place], outcome)
         for place, outcome in enumerate(outcomes)
         if isinstance(outcome, Hypothesis)
     }
@@ -139,13 +139,13 @@ def _lacked_memory(outcome: Hypothesis | Failure) -> bool:
 
 
 def _fitting_parts(
-    recognizer: Recognizer, listened: Listened, limits: BatchLimits, start_s: Seconds = 0.0
+    recognizer: Recognizer, item: GuardInput, limits: BatchLimits, start_s: Seconds = 0.0
 ) -> list[_Part]:
     """An utterance in parts that each fit into memory; none if one of them fails all the same."""
-    if listened.utterance.duration_s < 2 * _MIN_PART_S:
+    if item.utterance.duration_s < 2 * _MIN_PART_S:
         return []
     parts = []
-    for offset_s, half in listened.halves():
+    for offset_s, half in item.halves():
         (outcome,) = recognize_all(recognizer, [half.utterance], limits)
         found = [] if isinstance(outcome, Failure) else [_judge(start_s + offset_s, half, outcome)]
         if _lacked_memory(outcome):
@@ -156,9 +156,9 @@ def _fitting_parts(
     return parts
 
 
-def _judge(start_s: Seconds, listened: Listened, hypothesis: Hypothesis) -> _Part:
-    symptoms = examine(hypothesis, listened.evidence, listened.utterance.options)
-    return _Part(start_s, listened, hypothesis, symptoms)
+def _judge(start_s: Seconds, item: GuardInput, hypothesis: Hypothesis) -> _Part:
+    symptoms = examine(hypothesis, item.evidence, item.utterance.options)
+    return _Part(start_s, item, hypothesis, symptoms)
 
 
 def _try_again(
@@ -171,13 +171,13 @@ def _try_again(
         for index, part in enumerate(own)
         if part.is_bad and (tried := part.next_try(round_number))
     }
-    wanted = [listened.utterance for tried in tries.values() for _, listened in tried]
+    wanted = [item.utterance for tried in tries.values() for _, item in tried]
     outcomes = iter(recognize_all(recognizer, wanted, limits))
     replaced: dict[tuple[int, int], list[_Part]] = {}
     for key, tried in tries.items():
         new = [
-            _judge(start_s, listened, outcome)
-            for (start_s, listened), outcome in zip(tried, islice(outcomes, len(tried)), strict=True)
+            _judge(start_s, item, outcome)
+            for (start_s, item), outcome in zip(tried, islice(outcomes, len(tried)), strict=True)
             if isinstance(outcome, Hypothesis)
         ]
         if len(new) == len(tried):  # where a part fails, what there was before stays
@@ -189,19 +189,19 @@ def _try_again(
 
 def _settle(first: _Part, parts: Sequence[_Part], attempts: int, *, is_divided: bool) -> Recognized:
     """The better of the first hypothesis and the joined parts, with what is or was wrong."""
-    told = attempts + is_divided
+    all_attempts = attempts + is_divided
     if attempts == 1:
-        return Recognized(first.hypothesis, tuple(first.symptoms), told)
-    bad_s = sum(part.listened.utterance.duration_s for part in parts if part.is_bad)
-    if bad_s >= first.listened.utterance.duration_s:
-        return Recognized(first.hypothesis, tuple(first.symptoms), told)
+        return Recognized(first.hypothesis, tuple(first.symptoms), all_attempts)
+    bad_s = sum(part.input.utterance.duration_s for part in parts if part.is_bad)
+    if bad_s >= first.input.utterance.duration_s:
+        return Recognized(first.hypothesis, tuple(first.symptoms), all_attempts)
     joined = join(parts)
-    options = parts[0].listened.utterance.options if len(parts) == 1 else first.listened.utterance.options
-    left = {*examine(joined, first.listened.evidence, options)}
+    options = parts[0].input.utterance.options if len(parts) == 1 else first.input.utterance.options
+    left = {*examine(joined, first.input.evidence, options)}
     left |= {symptom for part in parts if part.is_bad for symptom in part.symptoms}
     flags = [symptom.value for symptom in Symptom if symptom in left]
     flags += [symptom.repaired for symptom in first.symptoms if symptom not in left]
-    return Recognized(joined, tuple(flags), told)
+    return Recognized(joined, tuple(flags), all_attempts)
 
 
 def join(parts: Sequence[_Part]) -> Hypothesis:

@@ -27,7 +27,7 @@ from funasr_beam.model.recognizers.base import (
 from funasr_beam.model.recognizers.families import load_recognizer
 from funasr_beam.model.records import Failure, Hypothesis, Seconds, Segment, Word
 from funasr_beam.model.results import SegmentResult, SpanResult, StageSeconds, UnitResult
-from funasr_beam.model.retries import ROUNDS, Listened, Recognized, recognize_guarded
+from funasr_beam.model.retries import ROUNDS, GuardInput, Recognized, recognize_guarded
 
 Itn = Literal["rules", "model", "none"]
 _SURE_OF_LANGUAGE = 0.9
@@ -97,11 +97,11 @@ class UnitTranscriber:
             aligner: times their words; None: one that loads its models when it needs them.
         """
         self._recognizer = recognizer
-        suits = recognizer.batch_limits
+        limits = recognizer.batch_limits
         self._limits = replace(
-            suits,
-            max_padded_s=config.max_padded_s or suits.max_padded_s,
-            max_items=config.max_items or suits.max_items,
+            limits,
+            max_padded_s=config.max_padded_s or limits.max_padded_s,
+            max_items=config.max_items or limits.max_items,
         )
         self._rounds = ROUNDS if config.repair else 0
         self._itn = config.itn
@@ -111,21 +111,21 @@ class UnitTranscriber:
 
     def transcribe(self, unit: UnitAudio) -> UnitResult:
         """The result of every span, in order; what cannot be recognised is a failure of its segment alone."""
-        listened = [self._listen(span, segment) for span in unit.spans for segment in span.segments]
+        inputs = [self._guard_input(span, segment) for span in unit.spans for segment in span.segments]
         began = time.perf_counter()
-        heard = recognize_guarded(self._recognizer, listened, self._limits, self._rounds)
-        recognized = [self._name_language(item, said) for item, said in zip(listened, heard, strict=True)]
-        outcomes = iter(self._align(listened, recognized))
+        guarded = recognize_guarded(self._recognizer, inputs, self._limits, self._rounds)
+        recognized = [self._name_language(item, found) for item, found in zip(inputs, guarded, strict=True)]
+        outcomes = iter(self._align(inputs, recognized))
         recognize_s = time.perf_counter() - began
-        speech_s = sum(item.utterance.duration_s for item in listened)
+        speech_s = sum(item.utterance.duration_s for item in inputs)
         spans = []
         for span in unit.spans:
             share = sum(segment.duration_s for segment in span.segments) / speech_s if speech_s else 0.0
             result = self._finish_span(span, list(islice(outcomes, len(span.segments))))
             spans.append(_charge(result, recognize_s * share, on_gpu=self._recognizer.on_gpu))
-        return UnitResult(unit.unit.name, tuple(spans), self._padded_s(listened))
+        return UnitResult(unit.unit.name, tuple(spans), self._padded_s(inputs))
 
-    def _listen(self, span: SpanAudio, segment: Segment) -> Listened:
+    def _guard_input(self, span: SpanAudio, segment: Segment) -> GuardInput:
         utterance = Utterance(segment.samples, span.span.recording.options, self._itn == "model")
         speech = [
             (
@@ -137,22 +137,22 @@ class UnitTranscriber:
             and interval.start_s < segment.end_s
             and interval.end_s > segment.start_s
         ]
-        return Listened(utterance, tuple(speech), segment.speech_probability)
+        return GuardInput(utterance, tuple(speech), segment.speech_probability)
 
-    def _name_language(self, listened: Listened, said: Recognized) -> Recognized:
+    def _name_language(self, item: GuardInput, recognized: Recognized) -> Recognized:
         """The same with its language, by which its aligner is chosen as well."""
-        told = listened.utterance.options.language
-        if isinstance(said.outcome, Failure):
-            return replace(said, language=SpokenLanguage(told, "told" if told else None))
-        language = self._languages.name(said.outcome, told)
-        return replace(said, outcome=replace(said.outcome, language=language.code), language=language)
+        told = item.utterance.options.language
+        if isinstance(recognized.outcome, Failure):
+            return replace(recognized, language=SpokenLanguage(told, "told" if told else None))
+        language = self._languages.name(recognized.outcome, told)
+        return replace(recognized, outcome=replace(recognized.outcome, language=language.code), language=language)
 
-    def _align(self, listened: Sequence[Listened], recognized: Sequence[Recognized]) -> list[Recognized]:
+    def _align(self, inputs: Sequence[GuardInput], recognized: Sequence[Recognized]) -> list[Recognized]:
         """The same with the word times of the aligner that suits each."""
         texts = [
-            (place, AlignTask.of(item.utterance, said.outcome), said.outcome)
-            for place, (item, said) in enumerate(zip(listened, recognized, strict=True))
-            if isinstance(said.outcome, Hypothesis)
+            (place, AlignTask.of(item.utterance, found.outcome), found.outcome)
+            for place, (item, found) in enumerate(zip(inputs, recognized, strict=True))
+            if isinstance(found.outcome, Hypothesis)
         ]
         timed = self._aligner.align([task for _, task, _ in texts], [hypothesis for *_, hypothesis in texts])
         settled = list(recognized)
@@ -160,8 +160,8 @@ class UnitTranscriber:
             settled[place] = replace(settled[place], outcome=hypothesis)
         return settled
 
-    def _padded_s(self, listened: Sequence[Listened]) -> Seconds:
-        return padded_seconds([item.utterance.duration_s for item in listened], self._limits)
+    def _padded_s(self, inputs: Sequence[GuardInput]) -> Seconds:
+        return padded_seconds([item.utterance.duration_s for item in inputs], self._limits)
 
     def _finish_span(self, audio: SpanAudio, recognized: Sequence[Recognized]) -> SpanResult:
         began = time.perf_counter()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from funasr_beam.model.errors import UsageError
-from funasr_beam.model.evaluation.recordings import HeardSegment, Rules, score_recording
+from funasr_beam.model.evaluation.recordings import HypothesisSegment, Rules, score_recording
 from funasr_beam.model.evaluation.references import ReferenceTurn, TimedToken, read_references
 from funasr_beam.model.evaluation.results import EvaluatedRecording, Evaluation
 from funasr_beam.model.storage import Folder
@@ -183,8 +183,8 @@ def _score(row: dict[str, Any], rules: Rules) -> EvaluatedRecording:
         ReferenceTurn(None, None, turn["text"] or "", turn["channel"], turn["start_s"], _tokens(turn["words"], "_s"))
         for turn in row["turns"]
     ]
-    heard = [
-        HeardSegment(
+    hypotheses = [
+        HypothesisSegment(
             segment["channel"],
             segment["start_s"],
             segment["text"] or "",
@@ -194,7 +194,7 @@ def _score(row: dict[str, Any], rules: Rules) -> EvaluatedRecording:
         for segment in row["segments"] or ()
     ]
     channels = 1 if row["channel_layout"] == "dual_mono" else row["num_channels"] or 1
-    score = score_recording(turns, heard, channels, row["language"], rules)
+    score = score_recording(turns, hypotheses, channels, row["language"], rules)
     return EvaluatedRecording(row["recording_id"], row["uri"], row["status"], row["language"], score)
 
 

@@ -66,18 +66,18 @@ def why_untrained(head: Mapping[str, torch.Tensor]) -> str | None:
         if tensor.dim() > 1 and tensor.min() == tensor.max():
             return f"{name} is constant"
     norms = {name: tensor for name, tensor in head.items() if ".norm" in name}
-    if norms and all(_is_newborn_norm(name, tensor) for name, tensor in norms.items()):
+    if norms and all(_is_initial_norm(name, tensor) for name, tensor in norms.items()):
         return "every LayerNorm of ctc_decoder is as it was initialised"
-    if _is_newborn_linear(head[_OUTPUT_WEIGHT]):
+    if _is_initial_linear(head[_OUTPUT_WEIGHT]):
         return f"{_OUTPUT_WEIGHT} is the noise it was initialised with"
     return None
 
 
-def _is_newborn_norm(name: str, tensor: torch.Tensor) -> bool:
+def _is_initial_norm(name: str, tensor: torch.Tensor) -> bool:
     return bool((tensor == (1 if name.endswith(".weight") else 0)).all())
 
 
-def _is_newborn_linear(weight: torch.Tensor) -> bool:
+def _is_initial_linear(weight: torch.Tensor) -> bool:
     """Whether it is distributed as `torch.nn.Linear` initialises it: evenly within +-1/sqrt(inputs)."""
     bound = 1 / math.sqrt(weight.shape[1])
     rounding = 1 + torch.finfo(weight.dtype).eps

@@ -12,7 +12,7 @@ from funasr_beam.model.text import join_texts
 
 
 @dataclass(frozen=True)
-class HeardSegment:
+class HypothesisSegment:
     """One segment of a transcript."""
 
     channel: int
@@ -41,7 +41,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class TimeError:
-    """How far a word that was heard right is from its true times."""
+    """How far a correctly recognised word is from its true times."""
 
     start_s: Seconds
     end_s: Seconds
@@ -59,13 +59,17 @@ class RecordingScore:
 
 
 def score_recording(
-    turns: Sequence[ReferenceTurn], heard: Sequence[HeardSegment], channels: int, language: str | None, rules: Rules
+    turns: Sequence[ReferenceTurn],
+    hypotheses: Sequence[HypothesisSegment],
+    channels: int,
+    language: str | None,
+    rules: Rules,
 ) -> RecordingScore:
-    """Compare all that was heard in a recording with all that was said.
+    """Compare all hypotheses of a recording with all references.
 
     Args:
         turns: the reference, by time.
-        heard: segments, by time; none where the recording failed, so that all is deleted.
+        hypotheses: segments, by time; none where the recording failed, so that all is deleted.
         channels: that were transcribed; with more than one, and turns that name theirs, each is compared on its own,
             because two speakers' words interleave differently in time than their segments do.
         language: chooses the normaliser.
@@ -76,7 +80,7 @@ def score_recording(
     errors = TextErrors()
     pairs: list[Pair] = []
     times: list[TimeError] = []
-    for channel, said, found in _by_channel(turns, heard, channels):
+    for channel, said, found in _by_channel(turns, hypotheses, channels):
         reference, transcribed = _texts(said, found)
         errors += score_text(reference, transcribed, normalizer, form).errors
         rule = NORMALIZERS[normalizer]
@@ -85,10 +89,12 @@ def score_recording(
     return RecordingScore(normalizer, form, errors, tuple(pairs), tuple(times))
 
 
-def time_errors(turns: Sequence[ReferenceTurn], heard: Sequence[HeardSegment], normalizer: str) -> Iterator[TimeError]:
-    """Errors of start and end of each word that was heard right and has times on both sides."""
+def time_errors(
+    turns: Sequence[ReferenceTurn], hypotheses: Sequence[HypothesisSegment], normalizer: str
+) -> Iterator[TimeError]:
+    """Errors of start and end of each correctly recognised word that has times on both sides."""
     said = _timed_tokens([word for turn in turns for word in turn.words], normalizer)
-    found = _timed_tokens([word for segment in heard for word in segment.words], normalizer)
+    found = _timed_tokens([word for segment in hypotheses for word in segment.words], normalizer)
     if not said or not found:
         return
     left, right = 0, 0
@@ -101,24 +107,24 @@ def time_errors(turns: Sequence[ReferenceTurn], heard: Sequence[HeardSegment], n
 
 
 def _by_channel(
-    turns: Sequence[ReferenceTurn], heard: Sequence[HeardSegment], channels: int
-) -> Iterator[tuple[int | None, Sequence[ReferenceTurn], Sequence[HeardSegment]]]:
+    turns: Sequence[ReferenceTurn], hypotheses: Sequence[HypothesisSegment], channels: int
+) -> Iterator[tuple[int | None, Sequence[ReferenceTurn], Sequence[HypothesisSegment]]]:
     if channels < 2 or any(turn.channel is None for turn in turns):
-        yield None, turns, heard
+        yield None, turns, hypotheses
         return
-    known = {turn.channel for turn in turns} | {segment.channel for segment in heard}
+    known = {turn.channel for turn in turns} | {segment.channel for segment in hypotheses}
     for channel in sorted(channel for channel in known if channel is not None):
         yield (
             channel,
             [turn for turn in turns if turn.channel == channel],
-            [segment for segment in heard if segment.channel == channel],
+            [segment for segment in hypotheses if segment.channel == channel],
         )
 
 
-def _texts(turns: Sequence[ReferenceTurn], heard: Sequence[HeardSegment]) -> tuple[str, Transcribed]:
+def _texts(turns: Sequence[ReferenceTurn], hypotheses: Sequence[HypothesisSegment]) -> tuple[str, Transcribed]:
     return join_texts([turn.text for turn in turns if turn.text]), Transcribed(
-        join_texts([segment.text for segment in heard if segment.text]),
-        join_texts([segment.text_raw for segment in heard if segment.text_raw]),
+        join_texts([segment.text for segment in hypotheses if segment.text]),
+        join_texts([segment.text_raw for segment in hypotheses if segment.text_raw]),
     )
 
 

@@ -39,7 +39,7 @@ _END_TOKENS = ("<|im_end|>", "<|endoftext|>")
 
 
 @dataclass(frozen=True)
-class _Heard:
+class _ModelOutput:
     """What the model made of a batch; the rest is text and arithmetic on the CPU."""
 
     decoded: list[Decoded]
@@ -117,14 +117,14 @@ class FunAsrNanoRecognizer(LocalRecognizer):
             with self._settings.clock.measure(FEATURES):
                 parts = [(places, self._extract_features([utterances[p] for p in places])) for places in batches]
             with self._lock, self._decode.giving_memory_back():
-                heard = self._hear(utterances, parts)
-            return self._hypotheses(utterances, heard)
+                output = self._run_model(utterances, parts)
+            return self._hypotheses(utterances, output)
 
     def _extract_features(self, utterances: Sequence[Utterance]) -> Features:
         """What the encoder takes, of several utterances, on the device."""
         return self._features([utterance.samples for utterance in utterances])
 
-    def _hear(self, utterances: Sequence[Utterance], parts: Sequence[tuple[list[int], Features]]) -> _Heard:
+    def _run_model(self, utterances: Sequence[Utterance], parts: Sequence[tuple[list[int], Features]]) -> _ModelOutput:
         """Everything that needs the device: encode part by part (places, their features), decode, score the frames."""
         clock = self._settings.clock
         verbatim = self._timer is not None and not all(utterance.itn for utterance in utterances)
@@ -140,7 +140,7 @@ class FunAsrNanoRecognizer(LocalRecognizer):
                     scores.update(zip(places, self._timer.score_frames(encoded), strict=True))
         everyone = range(len(utterances))
         decoded = self._decode([prompts[place] for place in everyone], [self._budget(item) for item in utterances])
-        return _Heard(decoded, [scores[place] for place in everyone] if scores else None)
+        return _ModelOutput(decoded, [scores[place] for place in everyone] if scores else None)
 
     def _encode_audio(self, features: Features) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Per utterance, unpadded: (audio tokens, LLM hidden) for the LLM, (frames, encoder hidden) for the times."""
@@ -168,21 +168,23 @@ class FunAsrNanoRecognizer(LocalRecognizer):
         encoded = torch.tensor(ids, device=self._device)
         return encoded[:place], encoded[place + 1 :]
 
-    def _hypotheses(self, utterances: Sequence[Utterance], heard: _Heard) -> list[Hypothesis]:
+    def _hypotheses(self, utterances: Sequence[Utterance], output: _ModelOutput) -> list[Hypothesis]:
         """Texts with their tokens, and the times of their words where there can be any."""
-        texts = [clean_text(self._tokenizer.decode(item.token_ids, skip_special_tokens=True)) for item in heard.decoded]
+        texts = [
+            clean_text(self._tokenizer.decode(item.token_ids, skip_special_tokens=True)) for item in output.decoded
+        ]
         with self._settings.clock.measure(ALIGN):
-            words = [self._words(place, utterances[place], text, heard) for place, text in enumerate(texts)]
+            words = [self._words(place, utterances[place], text, output) for place, text in enumerate(texts)]
         return [
             Hypothesis(text, self._tokens(item), item.finish_reason, timed, "none" if timed is None else "ctc")
-            for text, item, timed in zip(texts, heard.decoded, words, strict=True)
+            for text, item, timed in zip(texts, output.decoded, words, strict=True)
         ]
 
-    def _words(self, place: int, utterance: Utterance, text: str, heard: _Heard) -> tuple[Word, ...] | None:
+    def _words(self, place: int, utterance: Utterance, text: str, output: _ModelOutput) -> tuple[Word, ...] | None:
         """Times of one verbatim text's words; None where there can be none."""
-        if self._timer is None or heard.frame_scores is None or utterance.itn or not text:
+        if self._timer is None or output.frame_scores is None or utterance.itn or not text:
             return None
-        return self._timer.time_words(heard.frame_scores[place], text, utterance.duration_s)
+        return self._timer.time_words(output.frame_scores[place], text, utterance.duration_s)
 
     def _tokens(self, decoded: Decoded) -> tuple[Token, ...]:
         """The tokens as text with their log-probabilities."""

@@ -91,7 +91,7 @@ class RemoteClient:
             with self._session.get(
                 f"{self._endpoint.base_url}/models", auth=self._auth, timeout=_PROBE_TIMEOUT_S, allow_redirects=False
             ) as response:
-                self._check_door(response.status_code, "")
+                self._check_access(response.status_code, "")
         except requests.RequestException as error:
             reason = self._auth.hide(str(error).rpartition(": ")[2].strip(" '\")"))
             remedy = "is the service running, and is this its address? --model https://HOST/v1#MODEL-NAME"
@@ -154,12 +154,12 @@ class RemoteClient:
         said = self._auth.hide(" ".join(body[:500].decode("utf-8", "replace").split()))[:200]
         if status in _TRY_AGAIN:
             raise _TryAgainError(Cause.REMOTE_UNAVAILABLE, f"HTTP {status} {said}", _retry_after_s(response.headers))
-        self._check_door(status, said)
+        self._check_access(status, said)
         if status == 404:
             raise RunError(f"{self._endpoint.base_url} knows no model {self._endpoint.model} for audio: {said}")
         raise RecordingError(Cause.REMOTE_REFUSED, f"{self._endpoint.model_id}: HTTP {status} {said}")
 
-    def _check_door(self, status: int, said: str) -> None:
+    def _check_access(self, status: int, said: str) -> None:
         """Stop the run where every request would be turned away."""
         variable = self._settings.api_key_variable
         if status in (401, 403):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.guards import defective_cases, listen, long_cases, recordings
+from benchmarks.guards import defective_cases, guard_input, long_cases, recordings
 from benchmarks.non_speech import KINDS, count_text
 from funasr_beam.model.batching import BatchLimits, recognize_all
 from funasr_beam.model.recognizers.base import RecognizerSettings
@@ -35,9 +35,9 @@ def test_loops_and_truncations_are_all_flagged_and_most_of_them_repaired(demo):
 
 
 def test_good_segments_are_left_alone(demo):
-    listened = [listen(recording) for recording in recordings(*ORDINARY)]
-    plain = recognize_all(demo, [item.utterance for item in listened], BatchLimits())
-    guarded = recognize_guarded(demo, listened, BatchLimits())
+    inputs = [guard_input(recording) for recording in recordings(*ORDINARY)]
+    plain = recognize_all(demo, [item.utterance for item in inputs], BatchLimits())
+    guarded = recognize_guarded(demo, inputs, BatchLimits())
     assert [item.outcome for item in guarded] == plain
     assert not any(item.flags for item in guarded)
 

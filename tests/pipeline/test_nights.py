@@ -6,19 +6,19 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.nights import (
-    Season,
+    Scenario,
     by_python,
     by_sql,
-    from_nothing,
-    live_through,
-    readers_looking_on,
+    concurrent_readers,
+    expected_rows,
+    run_nights,
     whole_runs,
 )
 from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.compaction import compact
 
 pytestmark = pytest.mark.slow
-SEASON = Season(nights=7, recordings=1000, changed_share=0.05, failing_share=0.1)
+SEASON = Scenario(nights=7, recordings=1000, changed_share=0.05, failing_share=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +29,13 @@ def output(tmp_path_factory):
 @pytest.fixture(scope="module")
 def looks(output):
     """Seven nights, and what readers saw of them."""
-    with readers_looking_on(output) as seen:
-        nights = live_through(SEASON, output)
+    with concurrent_readers(output) as seen:
+        nights = run_nights(SEASON, output)
     return nights, seen
 
 
 def test_sql_python_and_a_recomputation_from_nothing_agree_row_for_row(output, looks):
-    expected = from_nothing(SEASON, looks[0])
+    expected = expected_rows(SEASON, looks[0])
     assert by_sql(output) == expected
     assert by_python(output) == expected
 
