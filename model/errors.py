@@ -23,6 +23,7 @@ class Cause(StrEnum):
     DECODER_CRASHED = "decoder_crashed"
     OUT_OF_MEMORY = "out_of_memory"
     MODEL_ERROR = "model_error"
+    BAD_NAME = "bad_name"
     BAD_OPTIONS = "bad_options"
     REMOTE_UNAVAILABLE = "remote_unavailable"
     REMOTE_ANSWER = "remote_answer"
@@ -58,6 +59,7 @@ _SENTENCES = {
     Cause.DECODER_CRASHED: "The decoder process died on this file.",
     Cause.OUT_OF_MEMORY: "Decoding passed its memory limit, or a segment did not fit into memory even on its own.",
     Cause.MODEL_ERROR: "The recogniser failed on the segment even on its own.",
+    Cause.BAD_NAME: "The name of the file is not valid UTF-8, so no table can hold it; rename it.",
     Cause.BAD_OPTIONS: "An option of this recording in the manifest cannot be used.",
     Cause.REMOTE_UNAVAILABLE: "The remote recogniser did not answer, or had no time, even after retries.",
     Cause.REMOTE_ANSWER: "What the remote recogniser answered could not be understood, even after retries.",

@@ -1,83 +1,35 @@
 """From what the user named (folders, files, globs, URIs, manifests) to recordings with identity and fingerprint."""
 
 import hashlib
+import logging
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from funasr_beam.model.ahead import map_ahead
-from funasr_beam.model.errors import Cause, RunError
+from funasr_beam.model.errors import Cause, RecordingError, RunError, UsageError
 from funasr_beam.model.manifest import ManifestRow, is_manifest, read_manifest
 from funasr_beam.model.patience import patiently
 from funasr_beam.model.records import Failure, RecognitionOptions, Recording
-from funasr_beam.model.redaction import public_uri
-from funasr_beam.model.storage import access_uri, is_glob, locate, walk
+from funasr_beam.model.redaction import public_uri, redact
+from funasr_beam.model.storable import is_storable, storable
+from funasr_beam.model.storage import access_uri, is_glob, locate
 from funasr_beam.model.storage_trouble import storage_errors, storage_failure
+from funasr_beam.model.walk import Found, matching, walk
 
+_log = logging.getLogger("funasr_beam")
 _ASKED_AT_ONCE = 16  # files of a manifest whose size and fingerprint are asked for
 
 MEDIA_SUFFIXES = frozenset(
     [
-        "3gp",
-        "3g2",
-        "aac",
-        "ac3",
-        "aif",
-        "aifc",
-        "aiff",
-        "alac",
-        "amr",
-        "ape",
-        "asf",
-        "au",
-        "avi",
-        "awb",
-        "caf",
-        "dts",
-        "dv",
-        "eac3",
-        "flac",
-        "flv",
-        "gsm",
-        "m2ts",
-        "m4a",
-        "m4b",
-        "m4v",
-        "mka",
-        "mkv",
-        "mov",
-        "mp2",
-        "mp3",
-        "mp4",
-        "mpa",
-        "mpc",
-        "mpeg",
-        "mpg",
-        "mts",
-        "mxf",
-        "nut",
-        "oga",
-        "ogg",
-        "ogv",
-        "opus",
-        "ra",
-        "rm",
-        "snd",
-        "spx",
-        "tak",
-        "ts",
-        "tta",
-        "vob",
-        "voc",
-        "w64",
-        "wav",
-        "wave",
-        "webm",
-        "wma",
-        "wmv",
+        "3gp", "3g2", "aac", "ac3", "aif", "aifc", "aiff", "alac", "amr", "ape", "asf", "au", "avi", "awb",
+        "caf", "dts", "dv", "eac3", "flac", "flv", "gsm", "m2ts", "m4a", "m4b", "m4v", "mka", "mkv", "mov",
+        "mp2", "mp3", "mp4", "mpa", "mpc", "mpeg", "mpg", "mts", "mxf", "nut", "oga", "ogg", "ogv", "opus",
+        "ra", "rm", "snd", "spx", "tak", "ts", "tta", "vob", "voc", "w64", "wav", "wave", "webm", "wma", "wmv",
         "wv",
     ]
-)
+)  # fmt: skip
 """File name endings that are taken for recordings in a folder; files without an ending are, too."""
 
 
@@ -160,10 +112,10 @@ def _list_one(text: str, defaults: RecognitionOptions) -> Iterator[Listed]:
     elif is_manifest(path):
         yield from _list_manifest(text, defaults)
     elif fs.isdir(path):
-        for name, info in walk(fs, path):
-            yield _judge(fs, name, info, defaults)
+        for found in walk(fs, path):
+            yield _judge(fs, path, found, defaults)
     elif fs.exists(path):
-        yield Listed(_recording(fs, path, fs.info(path), defaults))
+        yield _listed(fs, path, fs.info(path), defaults)
     else:
         raise InputNotFoundError(f"{text}: there is no such file or folder")
 
@@ -176,33 +128,75 @@ def _located(text: str) -> tuple[Any, str]:
 
 
 def _list_glob(fs: Any, pattern: str, text: str, defaults: RecognitionOptions) -> Iterator[Listed]:
-    found = fs.glob(pattern, detail=True)
     shows_hidden = pattern.rsplit("/", 1)[-1].startswith(".")
-    files = {
-        path: info
-        for path, info in found.items()
-        if info["type"] != "directory" and (shows_hidden or not path.rsplit("/", 1)[-1].startswith("."))
-    }
-    if not files:
+    count = 0
+    try:
+        for found in matching(fs, pattern):
+            if shows_hidden or not found.path.rsplit("/", 1)[-1].startswith("."):
+                count += 1
+                yield _unseen(fs, "", found, defaults) or _listed(fs, found.path, found.info, defaults)
+    except ValueError as error:
+        raise InputNotFoundError(f"{text}: {error}") from error
+    if not count:
         raise InputNotFoundError(f"{text}: matches no file")
-    for path in sorted(files):
-        yield Listed(_recording(fs, path, files[path], defaults))
 
 
-def _judge(fs: Any, path: str, info: dict[str, Any], defaults: RecognitionOptions) -> Listed:
+def _judge(fs: Any, root: str, found: Found, defaults: RecognitionOptions) -> Listed:
     """A file that was found in a folder: by its name it is a recording, or it is left out."""
-    listed = Listed(_recording(fs, path, info, defaults))
-    name = path.rsplit("/", 1)[-1]
+    if unseen := _unseen(fs, root, found, defaults):
+        return unseen
+    listed = _listed(fs, found.path, found.info, defaults)
+    name = found.path.rsplit("/", 1)[-1]
     stem, dot, suffix = name.rpartition(".")
     if name.startswith("."):
         return _skip(listed, "hidden files of a folder are left out")
     if dot and stem and suffix.lower() not in MEDIA_SUFFIXES:
-        return _skip(listed, f".{suffix} is no ending of a recording; name the file itself to have it transcribed")
+        rule = f".{storable(suffix)} is no ending of a recording; name the file itself to have it transcribed"
+        return _skip(listed, rule)
     return listed
+
+
+def _unseen(fs: Any, root: str, found: Found, defaults: RecognitionOptions) -> Listed | None:
+    """The row of a folder behind which there may be recordings that nobody saw."""
+    if not found.error and not found.links_to:
+        return None
+    listed = _listed(fs, found.path, {}, defaults)
+    recording = replace(listed.recording, id=recording_id(listed.recording.uri, ""), fingerprint="")
+    listed = replace(listed, recording=recording)
+    if found.error:
+        return _unlisted(listed, found.error)
+    target = storable(str(found.links_to))
+    if root and _is_below(str(found.links_to), os.path.realpath(root)):
+        return _skip(listed, f"a link to the folder {target}, which is listed itself")
+    message = f"{recording.uri}: is a link to the folder {target}; such links are not followed: name that folder, too"
+    return replace(listed, failure=Failure("plan", Cause.NOT_MEDIA, message))
+
+
+def _unlisted(folder: Listed, error: Exception) -> Listed:
+    uri = folder.recording.uri
+    reason = storage_failure(uri, error)
+    if isinstance(reason, RunError):
+        raise reason from error
+    _log.warning("%s cannot be listed: nothing in it is transcribed", uri)
+    message = f"{reason.message}; it is a folder, and nothing in it is transcribed until it can be listed"
+    return replace(folder, failure=Failure("plan", reason.cause, message))
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return f"{path}/".startswith(f"{folder.rstrip('/')}/")
 
 
 def _skip(listed: Listed, rule: str) -> Listed:
     return replace(listed, failure=Failure("plan", Cause.EXCLUDED, rule), skipped=True)
+
+
+def _listed(fs: Any, path: str, info: dict[str, Any], options: RecognitionOptions) -> Listed:
+    """A file; one whose name no table can hold is a failure."""
+    if is_storable(path):
+        return Listed(_recording(fs, path, info, options))
+    found = replace(_recording(fs, storable(path), info, options), access_uri=None)
+    message = f"{found.uri}: the name is not valid UTF-8; rename the file (convmv does that for whole folders)"
+    return Listed(found, Failure("plan", Cause.BAD_NAME, message))
 
 
 def _recording(fs: Any, path: str, info: dict[str, Any], options: RecognitionOptions) -> Recording:
@@ -239,18 +233,27 @@ def _list_manifest(text: str, defaults: RecognitionOptions) -> Iterator[Listed]:
 
 
 def _list_row(row: ManifestRow) -> Listed:
-    fs, path = locate(row.uri)
-    uri = public_uri(str(fs.unstrip_protocol(path)))
+    failure = row.failure
     try:
-        found = _recording(fs, path, patiently(lambda: fs.info(path)), row.options)
-        failure = row.failure
-    except storage_errors() as error:
-        reason = storage_failure(uri, error)
-        if isinstance(reason, RunError):
-            raise reason from error
+        found = _described(row)
+    except ImportError as error:
+        raise UsageError("the manifest cannot be used:", [f"{public_uri(row.uri)}: {error}"]) from error
+    except RecordingError as error:
+        uri = public_uri(row.uri)
         found = Recording(recording_id(uri, ""), uri, "", 0, row.options)
-        failure = Failure("plan", reason.cause, reason.message)
+        failure = Failure("plan", error.cause, error.message)
     return Listed(
         replace(found, id=row.id or found.id, reference=row.reference, metadata=row.metadata),
         failure,
     )
+
+
+def _described(row: ManifestRow) -> Recording:
+    try:
+        fs, path = locate(row.uri)
+        return _recording(fs, path, patiently(lambda: fs.info(path)), row.options)
+    except ValueError as error:
+        message = f"{public_uri(row.uri)}: names no place that can be read ({redact(str(error))}); correct the manifest"
+        raise RecordingError(Cause.BAD_OPTIONS, message) from error
+    except storage_errors() as error:
+        raise storage_failure(public_uri(row.uri), error) from error

@@ -15,6 +15,7 @@ from funasr_beam.model.hotwords import parse_hotwords
 from funasr_beam.model.languages import language_code
 from funasr_beam.model.records import Failure, RecognitionOptions
 from funasr_beam.model.redaction import public_uri, redact
+from funasr_beam.model.storable import storable
 from funasr_beam.model.storage import locate
 from funasr_beam.model.storage_trouble import storage_errors
 
@@ -108,9 +109,18 @@ def _json_rows(file: Any, problems: list[str]) -> Iterator[tuple[int, dict[str, 
             problems.append(f"line {number}: is not JSON: {error}")
             continue
         if isinstance(values, dict):
-            yield number, values
+            yield number, _storable(values)
         else:
-            problems.append(f"line {number}: is not a JSON object")
+            problems.append(f"line {number}: is not a JSON object; every line has to be one, with the columns as keys")
+
+
+def _storable(value: Any) -> Any:
+    """A value of JSON that a table can hold: its texts may have escapes of what is no Unicode."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    return {storable(key): _storable(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _without_query(uri: str) -> str:

@@ -50,7 +50,10 @@ def public_uri(uri: str) -> str:
     """
     if "://" not in uri:
         return uri
-    scheme, netloc, path, query, fragment = urlsplit(uri)
+    try:
+        scheme, netloc, path, query, fragment = urlsplit(uri)
+    except ValueError:  # such as `https://[host/a.wav`, which nobody can ask
+        return _place_only(uri)
     if ":" in netloc.rpartition("@")[0] or (scheme not in _NO_USERINFO and scheme in ("http", "https")):
         netloc = netloc.rpartition("@")[2]
     if scheme not in ("http", "https", *_NO_USERINFO):  # elsewhere `?` and `#` are parts of a key
@@ -114,6 +117,12 @@ class RedactingStream(io.TextIOBase):
 def is_secret_name(name: str) -> bool:
     """Whether an option of that name holds a secret."""
     return _SECRET_NAME.search(name) is not None
+
+
+def _place_only(uri: str) -> str:
+    scheme, mark, rest = uri.partition("://")
+    host, slash, path = rest.partition("?")[0].partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _public_query(query: str) -> str:

@@ -258,12 +258,5 @@ def is_glob(text: str) -> bool:
     return any(mark in text for mark in "*?[")
 
 
-def walk(fs: Any, root: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every file below `root` with its details, in the order of their paths within each folder."""
-    for _, _, files in fs.walk(root, detail=True):
-        for name in sorted(files):
-            yield files[name]["name"], files[name]
-
-
 def _is_finished(name: str) -> bool:
     return bool(name) and not name.endswith(".tmp")

@@ -12,7 +12,7 @@ from funasr_beam.model.access import AccessUris
 from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.audio.sandbox import Decoder
 from funasr_beam.model.audio.source import MediaSource
-from funasr_beam.model.errors import UsageError
+from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.hotwords import read_hotwords
 from funasr_beam.model.listing import InputNotFoundError, Listed, check_exist, list_inputs
 from funasr_beam.model.plan_files import PlanFiles, PlanTotals
@@ -30,7 +30,7 @@ from funasr_beam.model.records import MediaInfo, RecognitionOptions, Recording, 
 from funasr_beam.model.redaction import redact
 from funasr_beam.model.span_index import SpanIndex
 from funasr_beam.model.storage import locate
-from funasr_beam.model.storage_trouble import run_failure, storage_errors
+from funasr_beam.model.storage_trouble import storage_errors, storage_failure
 from funasr_beam.pipeline.config import Config
 from funasr_beam.pipeline.done import DoneIndex
 
@@ -126,7 +126,8 @@ def _listing_errors() -> Iterator[None]:
     except InputNotFoundError as error:
         raise UsageError("the input cannot be used:", [redact(str(error))]) from error
     except storage_errors() as error:
-        raise run_failure("the input cannot be listed", error) from error
+        reason = storage_failure("the input cannot be listed", error)
+        raise reason if isinstance(reason, RunError) else RunError(reason.message) from error
 
 
 def make_plan(

@@ -1,6 +1,11 @@
-import pytest
+import json
+import os
+import sys
 
-from funasr_beam.model.errors import Cause
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+
+from funasr_beam.model.errors import Cause, UsageError
 from funasr_beam.model.listing import InputNotFoundError, list_inputs
 from funasr_beam.model.records import RecognitionOptions
 
@@ -86,3 +91,72 @@ def test_an_input_that_names_nothing_is_an_error(text):
 def test_a_name_with_wildcard_letters_is_taken_literally_where_it_exists(folder):
     (folder / "a[1].wav").write_bytes(b"x")
     assert names(listed(folder / "a[1].wav")) == ["a[1].wav"]
+
+
+def test_a_changed_file_behind_an_unchanged_link_is_another_recording(folder):
+    (folder / "link.wav").symlink_to(folder / "b/a.wav")
+    before = {item.recording.uri: item.recording.fingerprint for item in listed(folder)}
+    os.utime(folder / "b/a.wav", (1, 1))
+    after = {item.recording.uri: item.recording.fingerprint for item in listed(folder)}
+    changed = {uri.rsplit("/in/", 1)[-1] for uri in before if before[uri] != after[uri]}
+    assert changed == {"b/a.wav", "link.wav"}
+
+
+def test_a_link_to_a_folder_is_a_row_that_says_what_to_do(folder, tmp_path):
+    (tmp_path / "other").mkdir()
+    (folder / "other").symlink_to(tmp_path / "other")
+    (folder / "latest").symlink_to(folder / "b")
+    found = {item.recording.uri.rsplit("/", 1)[-1]: item for item in listed(folder)}
+    assert "name that folder, too" in found["other"].failure.message
+    assert found["latest"].skipped
+    assert "which is listed itself" in found["latest"].failure.message
+
+
+def test_a_folder_that_cannot_be_listed_is_a_failed_row_and_the_others_are_listed(folder, monkeypatch):
+    ls = LocalFileSystem.ls
+
+    def guarded(self, path, detail=False, **options):
+        if path.endswith("/in/b"):
+            raise PermissionError(13, "Permission denied", path)
+        return ls(self, path, detail=detail, **options)
+
+    monkeypatch.setattr(LocalFileSystem, "ls", guarded)
+    for text in (folder, f"{folder}/**/*.wav"):
+        items = {item.recording.uri.rsplit("/in/", 1)[-1]: item for item in listed(text)}
+        assert items["a.wav"].failure is None
+        assert items["b"].failure.cause is Cause.ACCESS_DENIED
+        assert "nothing in it is transcribed" in items["b"].failure.message
+
+
+def test_a_name_that_no_table_can_hold_is_one_failed_recording(folder):
+    (folder / os.fsdecode(b"caf\xe9")).mkdir()
+    for name in (b"caf\xe9/a.wav", b"\xff.wav", b"\xfe.wav"):
+        (folder / os.fsdecode(name)).write_bytes(b"x")
+    for text in (folder, f"{folder}/**"):
+        failed = {item.recording.uri: item.failure for item in listed(text) if item.failure and not item.skipped}
+        names = {r"caf\xe9/a.wav", r"\xff.wav", r"\xfe.wav"}
+        assert {uri.rsplit("/in/", 1)[-1] for uri in failed} == names
+        assert {failure.cause for failure in failed.values()} == {Cause.BAD_NAME}
+        assert all("rename" in failure.message for failure in failed.values())
+
+
+@pytest.mark.parametrize("uri", ["nosuch://x/a.wav", "a\0.wav", "s3://[b]x/a.wav"])
+def test_a_row_of_a_manifest_that_names_no_place_is_a_failed_recording(folder, uri):
+    manifest = folder / "m.jsonl"
+    manifest.write_text(json.dumps({"uri": uri}) + '\n{"uri": "a.wav"}\n')
+    first, second = listed(manifest)
+    assert first.failure.cause is Cause.BAD_OPTIONS
+    assert "correct the manifest" in first.failure.message
+    assert second.failure is None
+
+
+def test_a_manifest_of_a_storage_without_its_package_says_what_to_install(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    (folder / "m.csv").write_text("uri\ngs://bucket/a.wav\n")
+    with pytest.raises(UsageError, match="pip install"):
+        listed(folder / "m.csv")
+
+
+def test_a_glob_that_is_none_is_a_message(folder):
+    with pytest.raises(InputNotFoundError, match="Invalid pattern"):
+        listed(f"{folder}/**.wav")

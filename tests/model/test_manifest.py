@@ -76,3 +76,10 @@ def test_a_missing_manifest_is_a_message(tmp_path):
 def test_unreadable_hotwords_fail_one_recording_only(tmp_path):
     (row,) = rows_of(tmp_path / "m.csv", 'uri,hotwords\na.wav,"[broken"\n')
     assert row.failure.cause is Cause.BAD_OPTIONS
+
+
+def test_escapes_of_what_is_no_unicode_are_kept_as_escapes(tmp_path):
+    text = '{"uri": "a.wav", "id": "\\ud800", "reference": "x\\udfff", "note": ["\\ud83d\\ude00", "\\udce9"]}\n'
+    (row,) = rows_of(tmp_path / "m.jsonl", text)
+    assert (row.id, row.reference) == (r"\ud800", r"x\udfff")
+    assert json.loads(row.metadata["note"]) == ["\U0001f600", r"\xe9"]

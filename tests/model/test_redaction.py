@@ -35,6 +35,7 @@ SIGNED = (
         ("gs://bucket/a.wav", "gs://bucket/a.wav"),
         ("sftp://me@host/a.wav", "sftp://me@host/a.wav"),
         ("sftp://me:s3cr3t@host/a.wav", "sftp://host/a.wav"),
+        ("https://me:s3cr3t@[host/a.wav?sig=s3cr3t", "https://[host/a.wav"),
     ],
 )
 def test_a_public_uri_names_the_file_and_not_who_may_read_it(uri, public):
