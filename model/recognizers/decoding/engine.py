@@ -9,13 +9,13 @@ from torch.nn.utils.rnn import pad_sequence
 from funasr_beam.model.recognizers.decoding.forward import Prompts, prefill
 from funasr_beam.model.recognizers.decoding.limits import DIRECT, RECORDED, EngineLimits, Grid
 from funasr_beam.model.recognizers.decoding.pool import Layout, SlotPool
-from funasr_beam.model.recognizers.decoding.seats import Row, Seats
+from funasr_beam.model.recognizers.decoding.scheduler import Row, SlotScheduler
 from funasr_beam.model.recognizers.decoding.slots import BROKEN, RUNNING, STOPPED, Slots
 from funasr_beam.model.recognizers.decoding.weights import share_weights
 from funasr_beam.model.recognizers.greedy import Decoded
 from funasr_beam.model.stage_clock import DECODE, PREFILL, StageClock
 
-_CLOSE_UP_BELOW = 0.75  # of the rows of a step: moving a row copies all of its keys and values
+_COMPACT_BELOW = 0.75  # of the rows of a step: moving a row copies all of its keys and values
 
 
 class DecodingEngine:
@@ -78,49 +78,49 @@ class DecodingEngine:
             self._grid.slot_positions(max(row.needs for row in rows)),
         )
         layout.slots.status.fill_(STOPPED)  # whatever was left there
-        seats = Seats(rows, layout.slots.count)
+        scheduler = SlotScheduler(rows, layout.slots.count)
         decoded: dict[int, Decoded] = {}
-        while not seats.is_empty:
-            self._fill(layout.slots, seats, prompts)
-            self._close_up(layout.slots, seats)
-            decoded.update(self._write(layout, seats))
+        while not scheduler.is_empty:
+            self._fill(layout.slots, scheduler, prompts)
+            self._compact(layout.slots, scheduler)
+            decoded.update(self._write(layout, scheduler))
         return [decoded[place] for place in range(len(rows))]
 
-    def _fill(self, slots: Slots, seats: Seats, prompts: Sequence[torch.Tensor]) -> None:
+    def _fill(self, slots: Slots, scheduler: SlotScheduler, prompts: Sequence[torch.Tensor]) -> None:
         """Let waiting prompts take the slots that are free, once it pays."""
         min_free = max(1, round(slots.count * self._limits.refill_share))
-        while admitted := seats.admit(min_free, self._limits.prefill_tokens):
+        while admitted := scheduler.admit(min_free, self._limits.prefill_tokens):
             with self._clock.measure(PREFILL):
                 self._read(slots, admitted, prompts)
 
     def _read(self, slots: Slots, admitted: Mapping[int, Row], prompts: Sequence[torch.Tensor]) -> None:
         """Read prompts into their slots, and note the first token of each."""
-        numbers = [(seat, row.prompt, row.budget) for seat, row in admitted.items()]
+        numbers = [(slot, row.prompt, row.budget) for slot, row in admitted.items()]
         chosen, lengths, budgets = torch.tensor(numbers, device=slots.token.device).unbind(1)
         padded = pad_sequence([prompts[row.place] for row in admitted.values()], batch_first=True)
         prefill(self._weights, slots, self._end_ids, Prompts(padded, lengths, budgets, chosen))
 
-    def _close_up(self, slots: Slots, seats: Seats) -> None:
-        """Once nobody waits, let rows move together, as soon as enough have left: steps then work on fewer."""
-        count = self._grid.rows(len(seats.taken)) if seats.taken else 0
-        if not seats.waiting and 0 < count <= _CLOSE_UP_BELOW * seats.used:
-            reach = seats.reach
-            moves = seats.close_up(count)
+    def _compact(self, slots: Slots, scheduler: SlotScheduler) -> None:
+        """Once no row waits and enough have ended, move the rest together: steps then work on fewer."""
+        count = self._grid.rows(len(scheduler.running)) if scheduler.running else 0
+        if not scheduler.waiting and 0 < count <= _COMPACT_BELOW * scheduler.used:
+            reach = scheduler.reach
+            moves = scheduler.compact(count)
             if moves:
                 slots.move(moves, reach)
 
-    def _write(self, layout: Layout, seats: Seats) -> dict[int, Decoded]:
+    def _write(self, layout: Layout, scheduler: SlotScheduler) -> dict[int, Decoded]:
         """Some steps; what has ended by the last of them, by its place in the list of prompts."""
-        rows = min(self._grid.rows(seats.used), layout.slots.count)
+        rows = min(self._grid.rows(scheduler.used), layout.slots.count)
         for left in reversed(range(self._grid.steps_per_look)):
-            positions = min(self._grid.up(seats.reach), layout.slots.positions)
+            positions = min(self._grid.up(scheduler.reach), layout.slots.positions)
             if not layout.step.has(rows, positions):
                 _record(layout, rows, positions)
-            for row in seats.taken.values():
+            for row in scheduler.running.values():
                 row.advance()
             with self._clock.measure(DECODE):  # the look too: there the host waits for the steps
                 layout.step(rows, positions)
-                ended = {} if left else _collect(layout.slots, seats)
+                ended = {} if left else _collect(layout.slots, scheduler)
         return ended
 
 
@@ -132,26 +132,26 @@ def _record(layout: Layout, rows: int, positions: int) -> None:
     layout.slots.status.copy_(status)
 
 
-def _collect(slots: Slots, seats: Seats) -> dict[int, Decoded]:
+def _collect(slots: Slots, scheduler: SlotScheduler) -> dict[int, Decoded]:
     """Take the rows that have ended from their slots; what they wrote, by their place in the list of prompts.
 
     Raises:
         RuntimeError: a row's scores were no finite numbers.
     """
     # In one copy: each makes the host wait for the device.
-    status, written = torch.stack([slots.status[: seats.used], slots.written[: seats.used]]).tolist()
-    ended = {seat: row for seat, row in seats.taken.items() if status[seat] != RUNNING}
-    if any(status[seat] == BROKEN for seat in ended):
+    status, written = torch.stack([slots.status[: scheduler.used], slots.written[: scheduler.used]]).tolist()
+    ended = {slot: row for slot, row in scheduler.running.items() if status[slot] != RUNNING}
+    if any(status[slot] == BROKEN for slot in ended):
         raise RuntimeError("the language model gave scores that are no finite numbers")
     if not ended:
         return {}
     chosen = torch.tensor(list(ended), device=slots.token.device)
-    longest = max(written[seat] for seat in ended)
+    longest = max(written[slot] for slot in ended)
     token_ids = slots.token_ids[chosen, :longest].tolist()
     logprobs = slots.logprobs[chosen, :longest].tolist()
     decoded = {}
-    for (seat, row), ids, scores in zip(ended.items(), token_ids, logprobs, strict=True):
-        seats.leave(seat)
-        reason = "stop" if status[seat] == STOPPED else "length"
-        decoded[row.place] = Decoded(tuple(ids[: written[seat]]), tuple(scores[: written[seat]]), reason)
+    for (slot, row), ids, scores in zip(ended.items(), token_ids, logprobs, strict=True):
+        scheduler.release(slot)
+        reason = "stop" if status[slot] == STOPPED else "length"
+        decoded[row.place] = Decoded(tuple(ids[: written[slot]]), tuple(scores[: written[slot]]), reason)
     return decoded

@@ -24,7 +24,7 @@ class Prompts:
     embeddings: torch.Tensor  # (rows, positions, hidden), zeros behind the shorter ones; reading overwrites it
     lengths: torch.Tensor  # (rows,) int64
     budgets: torch.Tensor  # (rows,) int64: tokens that may be written
-    seats: torch.Tensor  # (rows,) int64: their slots
+    slot_ids: torch.Tensor  # (rows,) int64: their slots
 
 
 def prefill(weights: Qwen3Weights, slots: Slots, end_ids: torch.Tensor, prompts: Prompts) -> None:
@@ -46,8 +46,8 @@ def prefill(weights: Qwen3Weights, slots: Slots, end_ids: torch.Tensor, prompts:
         queries, keys, values = (
             part.view(rows, longest, -1, part.shape[-1]).transpose(1, 2) for part in (queries, keys, values)
         )
-        slots.keys[layer, prompts.seats, :, :longest] = keys
-        slots.values[layer, prompts.seats, :, :longest] = values
+        slots.keys[layer, prompts.slot_ids, :, :longest] = keys
+        slots.values[layer, prompts.slot_ids, :, :longest] = values
         groups = weights.query_heads // weights.key_heads
         keys, values = (part.repeat_interleave(groups, dim=1) for part in (keys, values))
         heard = functional.scaled_dot_product_attention(queries, keys, values, is_causal=True)
@@ -140,12 +140,12 @@ def _note(slots: Slots, rows: int, tokens: torch.Tensor, logprobs: torch.Tensor,
 
 def _begin(slots: Slots, prompts: Prompts, tokens: torch.Tensor, logprobs: torch.Tensor, end_ids: torch.Tensor) -> None:
     """Note the first tokens of rows that take their slots."""
-    seats = prompts.seats
+    slot_ids = prompts.slot_ids
     status = _status_after(torch.full_like(tokens, RUNNING), tokens, logprobs, prompts.budgets == 0, end_ids)
     runs = status == RUNNING
-    slots.token[seats], slots.status[seats], slots.budget[seats] = tokens, status, prompts.budgets
-    slots.written[seats], slots.position[seats] = runs.long(), prompts.lengths - 1 + runs
-    slots.token_ids[seats, 0], slots.logprobs[seats, 0] = tokens, logprobs
+    slots.token[slot_ids], slots.status[slot_ids], slots.budget[slot_ids] = tokens, status, prompts.budgets
+    slots.written[slot_ids], slots.position[slot_ids] = runs.long(), prompts.lengths - 1 + runs
+    slots.token_ids[slot_ids, 0], slots.logprobs[slot_ids, 0] = tokens, logprobs
 
 
 def _status_after(

@@ -1,4 +1,4 @@
-"""Which row is written in which slot: what the host knows without asking the device."""
+"""Which row runs in which slot, and which wait: what the host knows without asking the device."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Row:
-    """A prompt on its way."""
+    """One prompt and how far its text is."""
 
     place: int  # in the list of prompts
     prompt: int  # positions
@@ -24,69 +24,69 @@ class Row:
         self.position = min(self.position + 1, self.needs - 1)
 
 
-class Seats:
+class SlotScheduler:
     """Rows that wait, the longest first, and those that have a slot."""
 
     def __init__(self, rows: Sequence[Row], count: int) -> None:
-        """Everybody waits for one of `count` slots."""
+        """All rows wait for one of `count` slots."""
         # The longest first: what is left at the end is short, and prompts of similar length are read together.
         self._waiting = deque(sorted(rows, key=lambda row: (-row.needs, -row.prompt, row.place)))
-        self._seats: list[Row | None] = [None] * count
+        self._slots: list[Row | None] = [None] * count
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody waits and nobody sits."""
-        return not self._waiting and not self.taken
+        """Whether no row waits and none runs."""
+        return not self._waiting and not self.running
 
     @property
-    def taken(self) -> dict[int, Row]:
-        """Rows by their slot, in order."""
-        return {seat: row for seat, row in enumerate(self._seats) if row}
+    def running(self) -> dict[int, Row]:
+        """Rows by their slot, in the order of the slots."""
+        return {slot: row for slot, row in enumerate(self._slots) if row}
 
     @property
     def used(self) -> int:
-        """So many of the first slots hold all rows."""
-        return 1 + max(self.taken, default=-1)
+        """How many of the first slots hold all rows."""
+        return 1 + max(self.running, default=-1)
 
     @property
     def reach(self) -> int:
-        """So many positions hold all that the next step reads and writes."""
-        return 1 + max((row.position for row in self.taken.values()), default=-1)
+        """How many positions hold all that the next step reads and writes."""
+        return 1 + max((row.position for row in self.running.values()), default=-1)
 
     def admit(self, min_free: int, max_tokens: int) -> dict[int, Row]:
-        """Give slots to those who wait longest; by slot. Nobody, while fewer slots are free than `min_free`.
+        """Give free slots to waiting rows; those rows by slot. None, while fewer slots are free than `min_free`.
 
         Args:
-            min_free: of the slots; fewer are enough for fewer rows.
+            min_free: of the slots; fewer are enough if fewer rows wait.
             max_tokens: of the prompts with their padding; a single one may be longer.
         """
-        free = [seat for seat, row in enumerate(self._seats) if row is None]
+        free = [slot for slot, row in enumerate(self._slots) if row is None]
         if not self._waiting or len(free) < min(min_free, len(self._waiting)):
             return {}
         admitted: dict[int, Row] = {}
         longest = 0
-        for seat in free:
+        for slot in free:
             longest = max(longest, self._waiting[0].prompt) if self._waiting else 0
             if not self._waiting or (admitted and longest * (len(admitted) + 1) > max_tokens):
                 break
-            admitted[seat] = self._seats[seat] = row = self._waiting.popleft()
+            admitted[slot] = self._slots[slot] = row = self._waiting.popleft()
             row.position = row.prompt
         return admitted
 
-    def leave(self, seat: int) -> None:
-        """The row is done."""
-        self._seats[seat] = None
+    def release(self, slot: int) -> None:
+        """Free the slot of a row that has ended."""
+        self._slots[slot] = None
 
-    def close_up(self, count: int) -> list[tuple[int, int]]:
-        """Seat everybody in the first `count` slots; gives who moved: (from, to)."""
-        late = [seat for seat in self.taken if seat >= count]
-        free = [seat for seat, row in enumerate(self._seats[:count]) if row is None]
+    def compact(self, count: int) -> list[tuple[int, int]]:
+        """Move all rows into the first `count` slots; gives the moves: (from, to)."""
+        late = [slot for slot in self.running if slot >= count]
+        free = [slot for slot, row in enumerate(self._slots[:count]) if row is None]
         moves = list(zip(late, free, strict=False))
         for source, target in moves:
-            self._seats[target], self._seats[source] = self._seats[source], None
+            self._slots[target], self._slots[source] = self._slots[source], None
         return moves
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """How many rows wait."""
         return len(self._waiting)
