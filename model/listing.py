@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from funasr_beam.model.ahead import map_ahead
+from funasr_beam.model.backoff import with_backoff
 from funasr_beam.model.errors import Cause, RecordingError, RunError, UsageError
 from funasr_beam.model.manifest import ManifestRow, is_manifest, read_manifest
-from funasr_beam.model.patience import patiently
 from funasr_beam.model.records import Failure, RecognitionOptions, Recording
 from funasr_beam.model.redaction import public_uri, redact
 from funasr_beam.model.storable import is_storable, storable
@@ -251,7 +251,7 @@ def _list_row(row: ManifestRow) -> Listed:
 def _described(row: ManifestRow) -> Recording:
     try:
         fs, path = locate(row.uri)
-        return _recording(fs, path, patiently(lambda: fs.info(path)), row.options)
+        return _recording(fs, path, with_backoff(lambda: fs.info(path)), row.options)
     except ValueError as error:
         message = f"{public_uri(row.uri)}: names no place that can be read ({redact(str(error))}); correct the manifest"
         raise RecordingError(Cause.BAD_OPTIONS, message) from error

@@ -71,7 +71,7 @@ def recording_row(outcome: Outcome, provenance: Provenance) -> Row:
         "gpu_s": sum(span.gpu_s for span in outcome.spans),
         "metadata": sorted(recording.metadata.items()),
         "schema_version": SCHEMA_VERSION,
-        **_provenance(provenance),
+        **asdict(provenance),
     }
 
 
@@ -174,15 +174,3 @@ def _language(segments: list[SegmentResult], told: str | None) -> str | None:
         if segment.language:
             lengths[segment.language] = lengths.get(segment.language, 0.0) + segment.end_s - segment.start_s
     return max(lengths, key=lambda language: (lengths[language], language)) if lengths else told
-
-
-def _provenance(provenance: Provenance) -> Row:
-    return {
-        "model_id": provenance.model_id,
-        "model_sha256": provenance.model_sha256,
-        "pipeline_version": provenance.pipeline_version,
-        "vad_version": provenance.vad_version,
-        "itn_version": provenance.itn_version,
-        "run_id": provenance.run_id,
-        "processed_at": provenance.processed_at,
-    }

@@ -27,7 +27,7 @@ class ThreadFiles(AbstractFileSystem):  # type: ignore[misc]
     def __init__(self, fs: Any) -> None:
         super().__init__()
         self._fs = fs
-        self._told: dict[Hashable, Any] = {}
+        self._answers: dict[Hashable, Any] = {}
         self._small = functools.lru_cache(_SMALL_FILES)(self._fs.cat_file)
         self.protocol = fs.protocol
 
@@ -64,9 +64,9 @@ class ThreadFiles(AbstractFileSystem):  # type: ignore[misc]
     def _once(self, question: str, path: str, **options: Any) -> Any:
         """The answer to a question; threads that ask it at the same moment ask twice."""
         key = (question, path, *sorted(options.items()))
-        if key not in self._told:
-            self._told[key] = getattr(self._fs, question)(path, **options)
-        return self._told[key]
+        if key not in self._answers:
+            self._answers[key] = getattr(self._fs, question)(path, **options)
+        return self._answers[key]
 
 
 class _ThreadFile:

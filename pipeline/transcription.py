@@ -145,13 +145,13 @@ def _plan(config: Config, output: Folder, key: str, engine: Engine, display: Dis
     probes = Probes(_limits(config))
     try:
         done = read_done(output, config.retry)
-        listed = _told(list_everything(config), display)
+        listed = _report_count(list_everything(config), display)
         return make_plan(listed, done, index, settings, next_plan(output, key), probes)
     finally:
         probes.close()
 
 
-def _told(listed: Iterable[Listed], display: Display) -> Iterator[Listed]:
+def _report_count(listed: Iterable[Listed], display: Display) -> Iterator[Listed]:
     """The inputs as they come; the display says how many there are so far."""
     for count, item in enumerate(listed, 1):
         if count % _TELL_EVERY == 0:
@@ -178,17 +178,17 @@ def job_name(run: Run) -> str:
 
 def _warn_of_hints(config: Config, checkpoint: CheckpointInfo) -> None:
     """Hotwords that nobody reads must not look as if they worked."""
-    told = config.recognition
-    if (told.hotwords or told.hotwords_file or told.context) and not checkpoint.family.takes_hints:
+    recognition = config.recognition
+    if (recognition.hotwords or recognition.hotwords_file or recognition.context) and not checkpoint.family.takes_hints:
         _log.warning("%s takes no hotwords and no context; they are left out", checkpoint.family.name)
 
 
 def _warn_of_precision(config: Config, checkpoint: CheckpointInfo) -> None:
     """A precision that nobody computes in must not look as if it were."""
-    told = config.recognition
-    if told.llm_precision != "auto" and checkpoint.family is REMOTE:
+    recognition = config.recognition
+    if recognition.llm_precision != "auto" and checkpoint.family is REMOTE:
         _log.warning("recognition.llm_precision is left out: whoever serves a remote model chooses it")
-    if told.encoder_precision != "float32" and checkpoint.family is not FUN_ASR_NANO:
+    if recognition.encoder_precision != "float32" and checkpoint.family is not FUN_ASR_NANO:
         _log.warning("recognition.encoder_precision is left out: only Fun-ASR-Nano has this choice")
 
 
@@ -212,24 +212,24 @@ def _stage(
     from funasr_beam.transforms.check_worker import Expected
     from funasr_beam.transforms.transcribe_units import StageConfig
 
-    told = config.recognition
+    recognition = config.recognition
     model = name_for_workers(config.model)
     return StageConfig(
         Expected(model, checkpoint.identity),
         FrontEndConfig(segmentation, min(config.plan.border_window_s, config.plan.span_s / 4)),
         _limits(config),
         TranscriberConfig(
-            model,
-            told.device,
-            None if told.audio_tokens == "checkpoint" else told.audio_tokens,
-            told.itn,
-            told.repair,
-            config.batching.max_padded_s,
-            config.batching.max_items,
-            alignment_settings(config),
-            RemoteSettings(**config.remote.model_dump()),
-            told.encoder_precision,
-            told.llm_precision,
+            model=model,
+            device=recognition.device,
+            audio_tokens=None if recognition.audio_tokens == "checkpoint" else recognition.audio_tokens,
+            itn=recognition.itn,
+            repair=recognition.repair,
+            max_padded_s=config.batching.max_padded_s,
+            max_items=config.batching.max_items,
+            alignment=alignment_settings(config),
+            remote=RemoteSettings(**config.remote.model_dump()),
+            encoder_precision=recognition.encoder_precision,
+            llm_precision=recognition.llm_precision,
         ),
         committed,
     )

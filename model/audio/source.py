@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from funasr_beam.model.backoff import ATTEMPTS, with_backoff
 from funasr_beam.model.errors import Cause, RecordingError, RunError
-from funasr_beam.model.patience import ATTEMPTS, patiently
 from funasr_beam.model.redaction import redact
 from funasr_beam.model.storage_trouble import storage_errors, storage_failure
 
@@ -36,7 +36,7 @@ class MediaSource:
             RunError: the storage refuses the credentials themselves, so nothing else can be read either.
         """
         try:
-            stream, size = _open_local(self.uri) if _is_local(self.uri) else patiently(lambda: _open_remote(self))
+            stream, size = _open_local(self.uri) if _is_local(self.uri) else with_backoff(lambda: _open_remote(self))
         except storage_errors() as error:
             raise storage_failure(self.uri, error) from error
         if size == 0:
@@ -62,7 +62,7 @@ class MediaFile:
     def read(self, count: int = -1) -> bytes:
         """At most `count` bytes from here; none at the end."""
         try:
-            data = patiently(lambda: self._stream.read(count), self._attempts)
+            data = with_backoff(lambda: self._stream.read(count), self._attempts)
         except storage_errors() as error:
             self.failure = storage_failure(self.uri, error)
             raise self.failure from error

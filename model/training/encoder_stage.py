@@ -14,7 +14,7 @@ from funasr_beam.model.training.data import Batch, batches
 from funasr_beam.model.training.labels import IGNORED
 from funasr_beam.model.training.losses import ctc_loss, frame_loss
 from funasr_beam.model.training.parts import Parts
-from funasr_beam.model.training.trainer import Team
+from funasr_beam.model.training.trainer import ProcessGroup
 
 CTC_WEIGHT = 0.3
 HISTORY_WEIGHT = 0.2
@@ -39,10 +39,10 @@ class EncoderStage:
         """Every parameter of encoder and head."""
         return list(self.modules.parameters())
 
-    def batches(self, start: int, team: Team) -> Iterator[Batch]:
+    def batches(self, start: int, processes: ProcessGroup) -> Iterator[Batch]:
         """Augmented batches; the n-th is the same in every run."""
         for index, indices in enumerate(batches(self.data.store.lengths, self.schedule.batch_frames, self.seed)):
-            if index >= start * team.size and index % team.size == team.rank:
+            if index >= start * processes.size and index % processes.size == processes.rank:
                 yield self.data.batch(indices, np.random.default_rng((self.seed, index)))
 
     def loss(self, batch: Batch, step: int, progress: float) -> tuple[Tensor, dict[str, float]]:

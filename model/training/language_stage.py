@@ -16,7 +16,7 @@ from funasr_beam.model.training.data import pad
 from funasr_beam.model.training.labels import IGNORED
 from funasr_beam.model.training.parts import Parts
 from funasr_beam.model.training.simulate import Copied, random_copy, spoken_faster, tokens_before
-from funasr_beam.model.training.trainer import Team
+from funasr_beam.model.training.trainer import ProcessGroup
 
 CORPUS_SHARE, DIGIT_SHARE = 0.5, 0.25
 NOISE, BLUR = 0.7, 0.4
@@ -49,12 +49,12 @@ class LanguageStage:
         """The language model and what the listener adds."""
         return list(self.modules.parameters())
 
-    def batches(self, start: int, team: Team) -> Iterator[Simulated]:
+    def batches(self, start: int, processes: ProcessGroup) -> Iterator[Simulated]:
         """Random batches; their length grows with the progress of the stage."""
-        index = start * team.size + team.rank
+        index = start * processes.size + processes.rank
         while True:
             yield self._batch(np.random.default_rng((self.seed, 7, index)), index)
-            index += team.size
+            index += processes.size
 
     def loss(self, batch: Simulated, step: int, progress: float) -> tuple[Tensor, dict[str, float]]:
         """Next-token loss with guided attention and counting."""

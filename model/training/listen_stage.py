@@ -15,7 +15,7 @@ from funasr_beam.model.training.labels import IGNORED
 from funasr_beam.model.training.losses import ctc_loss, frame_loss
 from funasr_beam.model.training.parts import Parts
 from funasr_beam.model.training.simulate import tokens_before
-from funasr_beam.model.training.trainer import Team
+from funasr_beam.model.training.trainer import ProcessGroup
 
 WEIGHTS = {"text": 1.0, "guided": 0.3, "count": 0.1, "frames": 0.7, "ctc": 0.2}
 IDEAL_WEIGHT = 0.3
@@ -42,11 +42,11 @@ class ListenStage:
         """The adaptor, or everything."""
         return list(self.adaptor.parameters() if self.adaptor_only else self.modules.parameters())
 
-    def batches(self, start: int, team: Team) -> Iterator[Batch]:
+    def batches(self, start: int, processes: ProcessGroup) -> Iterator[Batch]:
         """Augmented batches; the n-th is the same in every run."""
         seed = self.seed + (1000 if self.adaptor_only else 2000)
         for index, indices in enumerate(batches(self.data.store.lengths, self.schedule.batch_frames, seed)):
-            if index >= start * team.size and index % team.size == team.rank:
+            if index >= start * processes.size and index % processes.size == processes.rank:
                 yield self.data.batch(indices, np.random.default_rng((seed, index)))
 
     def loss(self, batch: Batch, step: int, progress: float) -> tuple[Tensor, dict[str, float]]:

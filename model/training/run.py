@@ -25,7 +25,7 @@ from funasr_beam.model.training.manifest import read_manifests
 from funasr_beam.model.training.parts import Parts, Workspace, make_parts
 from funasr_beam.model.training.progress import say
 from funasr_beam.model.training.tokenizer import build_tokenizer
-from funasr_beam.model.training.trainer import Stage, Team, run_stage, stage_done
+from funasr_beam.model.training.trainer import ProcessGroup, Stage, run_stage, stage_done
 
 STATISTICS_FRAMES = 20_000
 DIGIT_WORDS = (*english.ONES, *mandarin.DIGITS)
@@ -40,8 +40,8 @@ def train(config: TrainingConfig, space: Workspace, processes: int) -> None:
             continue
         with tempfile.TemporaryDirectory() as folder:
             meeting = Path(folder) / "meeting"
-            team = (processes, meeting, config, space, name)
-            spawn(train_stage, args=team, nprocs=processes)  # type: ignore[no-untyped-call]
+            arguments = (processes, meeting, config, space, name)
+            spawn(train_stage, args=arguments, nprocs=processes)  # type: ignore[no-untyped-call]
 
 
 def prepare(space: Workspace, threads: int) -> None:
@@ -58,14 +58,14 @@ def prepare(space: Workspace, threads: int) -> None:
 
 
 def train_stage(rank: int, size: int, meeting: Path, config: TrainingConfig, space: Workspace, name: StageName) -> None:
-    """One process of the team that trains a stage."""
+    """One of the processes that train a stage."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    team = Team(rank, size)
-    team.join(meeting)
+    processes = ProcessGroup(rank, size)
+    processes.join(meeting)
     parts = make_parts(config, space)
     stage = make_stage(name, config, parts, space)
-    run_stage(stage, config.schedule(name), space.state(name), say if rank == 0 else _quiet, team)
-    team.leave()
+    run_stage(stage, config.schedule(name), space.state(name), say if rank == 0 else _quiet, processes)
+    processes.leave()
 
 
 def make_stage(name: StageName, config: TrainingConfig, parts: Parts, space: Workspace) -> Stage:

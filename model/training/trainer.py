@@ -20,7 +20,7 @@ CLIP_NORM = 1.0
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """The processes that train a stage together, one thread each: each takes its own batches, gradients are averaged.
 
     On a CPU that others use too, this is far faster than threads inside one process: those wait for each other at every
@@ -43,7 +43,7 @@ class Team:
             distributed.destroy_process_group()
 
     def average(self, parameters: list[nn.Parameter], elapsed_s: float) -> float:
-        """Average the gradients over the team; all get the first one's elapsed time, so that all agree."""
+        """Average the gradients over the processes; all get the first one's elapsed time, so that all agree."""
         if self.size == 1:
             return elapsed_s
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -57,7 +57,7 @@ class Team:
         return float(flat[-1])
 
 
-ALONE = Team()
+SINGLE_PROCESS = ProcessGroup()
 
 
 class Stage(Protocol):
@@ -69,7 +69,7 @@ class Stage(Protocol):
     def trained(self) -> list[nn.Parameter]:
         """The parameters that this stage changes."""
 
-    def batches(self, start: int, team: Team) -> Iterator[Any]:
+    def batches(self, start: int, processes: ProcessGroup) -> Iterator[Any]:
         """This process's batches from step `start` on."""
 
     def loss(self, batch: Any, step: int, progress: float) -> tuple[Tensor, dict[str, float]]:
@@ -98,7 +98,11 @@ def learning_rate(schedule: Schedule, step: int, share: float) -> float:
 
 
 def run_stage(
-    stage: Stage, schedule: Schedule, state: Path, report: Callable[[str], None], team: Team = ALONE
+    stage: Stage,
+    schedule: Schedule,
+    state: Path,
+    report: Callable[[str], None],
+    processes: ProcessGroup = SINGLE_PROCESS,
 ) -> Progress:
     """Train a stage to its end, from its saved state where there is one; the state is saved every few minutes."""
     parameters = stage.trained()
@@ -107,7 +111,7 @@ def run_stage(
     )
     progress = _resume(stage, optimizer, state)
     begun_s, saved_s, reported_s = time.monotonic() - progress.elapsed_s, time.monotonic(), time.monotonic()
-    batches = stage.batches(progress.step, team)
+    batches = stage.batches(progress.step, processes)
     while progress.share(schedule) < 1:
         share = progress.share(schedule)
         for group in optimizer.param_groups:
@@ -116,18 +120,18 @@ def run_stage(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         now_s = time.monotonic()
-        progress.elapsed_s = team.average(parameters, now_s - begun_s)
+        progress.elapsed_s = processes.average(parameters, now_s - begun_s)
         nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
         optimizer.step()
         progress.step += 1
         if now_s - reported_s > REPORT_EVERY_S:
             report(_line(stage.name, progress, share, float(loss.detach()), figures))
             reported_s = now_s
-        if team.rank == 0 and now_s - saved_s > SAVE_EVERY_S:
+        if processes.rank == 0 and now_s - saved_s > SAVE_EVERY_S:
             _save(stage, optimizer, progress, state)
             saved_s = now_s
     progress.done = True
-    if team.rank == 0:
+    if processes.rank == 0:
         _save(stage, optimizer, progress, state)
     return progress
 

@@ -70,7 +70,7 @@ def export(
         _write(selection, site, options, progress)
         left_out = [*selection.left_out(), *(LeftOut(count, *key) for key, count in sorted(tally.left_out.items()))]
     report = ExportReport(options.format, dict(tally.exported), left_out)
-    target.write(f"export-{options.format}.json", (to_json(_told(output, options, report), 2) + "\n").encode())
+    target.write(f"export-{options.format}.json", (to_json(_summary(output, options, report), 2) + "\n").encode())
     target.remove("_work")
     return report
 
@@ -109,7 +109,7 @@ def _key(options: ExportOptions, selection: Selection) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _told(output: Folder, options: ExportOptions, report: ExportReport) -> dict[str, Any]:
+def _summary(output: Folder, options: ExportOptions, report: ExportReport) -> dict[str, Any]:
     return {
         "output": output.show(),
         "pipeline_version": __version__,

@@ -1,7 +1,6 @@
 """Killed at any moment and started again, a run ends as if nothing had happened."""
 
 import contextlib
-import os
 import random
 import shutil
 import signal
@@ -18,6 +17,7 @@ from benchmarks.memory import descendants
 from funasr_beam.pipeline.cli import main
 from tests.faults.processes import Command
 from tests.pipeline.test_transcribe import short_samples
+from tests.processes import is_alive
 
 pytestmark = pytest.mark.slow
 
@@ -129,11 +129,3 @@ def wait_until(is_so, is_running):
     while not is_so():
         assert is_running(), "the run was over first"
         time.sleep(0.05)
-
-
-def is_alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -1,6 +1,5 @@
 """The pool that starts a Python worker for each TaskManager: one's end is not another's."""
 
-import os
 import re
 import socket
 import threading
@@ -12,6 +11,7 @@ from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc, e
 
 from funasr_beam.model.errors import RunError
 from funasr_beam.pipeline.worker_pool import serve
+from tests.processes import is_alive
 
 WORKS = re.compile(r"in process (\d+)")
 
@@ -58,14 +58,6 @@ def process_of(folder, task_manager):
     while not (log.exists() and (found := WORKS.search(log.read_text()))):
         time.sleep(0.05)
     return int(found[1])
-
-
-def is_alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def wait_for_the_end(pid):

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from funasr_beam.model import patience
+from funasr_beam.model import backoff
 from funasr_beam.model.audio import source
 from funasr_beam.model.audio.source import MediaSource
 from funasr_beam.model.errors import Cause, RecordingError
@@ -90,7 +90,7 @@ def test_what_is_not_there_has_its_cause(tmp_path):
 
 
 def test_a_bad_server_gives_the_right_bytes_after_some_tries(tmp_path, monkeypatch):
-    monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0.001)
     monkeypatch.setattr(source, "READ_AHEAD_BYTES", 20_000)
     with serve(tmp_path, Ranges) as (_, address):
         faults = replace(Faults.of_each_kind(0.05, seed=5), slow_s=0.01)
@@ -102,7 +102,7 @@ def test_a_bad_server_gives_the_right_bytes_after_some_tries(tmp_path, monkeypat
 
 
 def test_a_server_that_is_down_is_no_missing_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0.001)
     with serve(tmp_path, Ranges) as (_, address), proxy_to(address, Faults(error=1.0)) as proxy:
         with pytest.raises(RecordingError) as caught:
             MediaSource(f"{proxy.endpoint}/a.bin").open()

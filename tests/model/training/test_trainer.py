@@ -1,4 +1,4 @@
-"""The training loop: schedules, saved states, and teams."""
+"""The training loop: schedules, saved states, and several processes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,14 @@ from torch import Tensor, nn
 
 from funasr_beam.model.training import trainer
 from funasr_beam.model.training.config import Schedule, TrainingConfig
-from funasr_beam.model.training.trainer import ALONE, Progress, Team, learning_rate, run_stage, stage_done
+from funasr_beam.model.training.trainer import (
+    SINGLE_PROCESS,
+    ProcessGroup,
+    Progress,
+    learning_rate,
+    run_stage,
+    stage_done,
+)
 
 
 class Fitting:
@@ -26,10 +33,10 @@ class Fitting:
     def trained(self) -> list[nn.Parameter]:
         return list(self.modules.parameters())
 
-    def batches(self, start: int, team: Team) -> Iterator[int]:
+    def batches(self, start: int, processes: ProcessGroup) -> Iterator[int]:
         while True:
             yield start
-            start += team.size
+            start += processes.size
 
     def loss(self, batch: int, step: int, progress: float) -> tuple[Tensor, dict[str, float]]:
         if step == self.breaks_at:
@@ -82,18 +89,18 @@ def test_minutes_end_a_stage_before_its_steps() -> None:
 def test_one_alone_keeps_its_gradients_and_its_clock() -> None:
     parameter = nn.Parameter(torch.ones(2))
     parameter.grad = torch.tensor([1.0, 2.0])
-    assert ALONE.average([parameter], 5.0) == 5.0
+    assert SINGLE_PROCESS.average([parameter], 5.0) == 5.0
     assert parameter.grad.tolist() == [1.0, 2.0]
 
 
 def _average(rank: int, meeting: Path, out: Path) -> None:
-    team = Team(rank, 2)
-    team.join(meeting)
+    processes = ProcessGroup(rank, 2)
+    processes.join(meeting)
     parameter, frozen = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(1))
     parameter.grad = torch.tensor([1.0, 2.0]) * (rank + 1)
-    clock = team.average([parameter, frozen], 7.0 + rank)
+    clock = processes.average([parameter, frozen], 7.0 + rank)
     torch.save({"gradient": parameter.grad, "clock": clock}, out / f"{rank}.pt")
-    team.leave()
+    processes.leave()
 
 
 @pytest.mark.slow

@@ -15,7 +15,9 @@ LONGEST_PAUSE_S = 8.0  # all of them together stay below the time for which a de
 _T = TypeVar("_T")
 
 
-def patiently(operation: Callable[[], _T], attempts: int = ATTEMPTS, pause: Callable[[float], None] = time.sleep) -> _T:
+def with_backoff(
+    operation: Callable[[], _T], attempts: int = ATTEMPTS, pause: Callable[[float], None] = time.sleep
+) -> _T:
     """What an operation on a storage gives, tried again while the storage has a bad moment.
 
     The file systems of object stores retry themselves; web servers, read through fsspec, need this. Each pause is

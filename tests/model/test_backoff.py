@@ -2,7 +2,7 @@
 
 import pytest
 
-from funasr_beam.model.patience import ATTEMPTS, FIRST_PAUSE_S, LONGEST_PAUSE_S, patiently
+from funasr_beam.model.backoff import ATTEMPTS, FIRST_PAUSE_S, LONGEST_PAUSE_S, with_backoff
 
 
 def failing(times, error):
@@ -21,7 +21,7 @@ def failing(times, error):
 def test_a_bad_moment_passes():
     pauses = []
     operation, calls = failing(ATTEMPTS - 1, ConnectionResetError("reset"))
-    assert patiently(operation, pause=pauses.append) == "done"
+    assert with_backoff(operation, pause=pauses.append) == "done"
     assert len(calls) == ATTEMPTS
     assert all(0 <= pause <= min(FIRST_PAUSE_S * 2**n, LONGEST_PAUSE_S) for n, pause in enumerate(pauses, 1))
     assert len(set(pauses)) == len(pauses), "they are random"
@@ -30,7 +30,7 @@ def test_a_bad_moment_passes():
 def test_a_lasting_trouble_is_told_in_the_end():
     operation, calls = failing(100, TimeoutError("nobody answers"))
     with pytest.raises(TimeoutError):
-        patiently(operation, pause=lambda _: None)
+        with_backoff(operation, pause=lambda _: None)
     assert len(calls) == ATTEMPTS
 
 
@@ -38,5 +38,5 @@ def test_a_lasting_trouble_is_told_in_the_end():
 def test_what_no_other_try_can_change_is_told_at_once(error):
     operation, calls = failing(1, error)
     with pytest.raises(type(error)):
-        patiently(operation)
+        with_backoff(operation)
     assert len(calls) == 1
