@@ -116,13 +116,24 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(inputs, undisturbed, 
 
 def test_no_decoder_process_outlives_a_killed_run(inputs, tmp_path):
     run = start(inputs, tmp_path / "out")
-    wait_until(lambda: descendants(run.pid), lambda: run.is_running)
-    children = descendants(run.pid)
+    wait_until(lambda: decoders_of(run), lambda: run.is_running)
+    decoders = decoders_of(run)
     run.kill()
     deadline = time.monotonic() + 30
-    while any(is_alive(pid) for pid in children) and time.monotonic() < deadline:
+    while any(is_alive(pid) for pid in decoders) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not [pid for pid in children if is_alive(pid)]
+    assert not [pid for pid in decoders if is_alive(pid)]
+
+
+def decoders_of(run):
+    return [pid for pid in descendants(run.pid) if "sandbox_worker" in command_line(pid)]
+
+
+def command_line(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:  # it has just ended
+        return ""
 
 
 def wait_until(is_so, is_running):

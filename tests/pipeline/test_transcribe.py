@@ -71,11 +71,11 @@ def test_good_speech_is_recognised_once_without_a_flag_in_the_language_of_its_te
 
 
 def test_a_failure_is_no_silence_and_silence_is_no_failure(finished):
-    for row in rows(finished):
-        if row["status"] == "failed":
-            assert row["text"] is None and row["error_code"] and row["error_detail"]
-        if row["status"] == "no_speech":
-            assert row["text"] == "" and row["error_code"] is None
+    found = rows(finished)
+    failed = [row for row in found if row["status"] == "failed"]
+    silent = [row for row in found if row["status"] == "no_speech"]
+    assert failed and all(row["text"] is None and row["error_code"] and row["error_detail"] for row in failed)
+    assert silent and all(row["text"] == "" and row["error_code"] is None for row in silent)
 
 
 def test_raw_speech_is_kept_for_each_channel(finished):
