@@ -33,9 +33,7 @@ class Provenance:
 
 def recording_row(outcome: Outcome, provenance: Provenance) -> Row:
     """The terminal row of a recording."""
-    recording, media = outcome.planned.recording, outcome.media
-    segments = outcome.segments
-    seconds = outcome.seconds
+    recording, segments, seconds = outcome.planned.recording, outcome.segments, outcome.seconds
     text = outcome.text if outcome.status in GOOD_STATUSES else None
     language = _language(segments, recording.options.language)
     return {
@@ -47,14 +45,7 @@ def recording_row(outcome: Outcome, provenance: Provenance) -> Row:
         "error_code": outcome.failure.cause.value if outcome.failure else None,
         "error_detail": outcome.failure.message if outcome.failure else None,
         "attempts": outcome.planned.tries_before + max((span.attempt for span in outcome.spans), default=1),
-        "container": media.container if media else None,
-        "codec": media.codec if media else None,
-        "sample_rate": media.sample_rate if media else None,
-        "num_channels": media.num_channels if media else None,
-        "channel_layout": outcome.layout,
-        "duration": _time(outcome.duration_s) if media else None,
-        "duration_header": _time(media.duration_s) if media else None,
-        "speech_duration": _time(outcome.speech_s) if media else None,
+        **_media_columns(outcome),
         "language": language,
         "text": text,
         "num_segments": len(segments),
@@ -72,6 +63,23 @@ def recording_row(outcome: Outcome, provenance: Provenance) -> Row:
         "metadata": sorted(recording.metadata.items()),
         "schema_version": SCHEMA_VERSION,
         **asdict(provenance),
+    }
+
+
+def _media_columns(outcome: Outcome) -> Row:
+    """What the file is; null where it could not be opened."""
+    media = outcome.media
+    if media is None:
+        return {"channel_layout": outcome.layout}
+    return {
+        "container": media.container,
+        "codec": media.codec,
+        "sample_rate": media.sample_rate,
+        "num_channels": media.num_channels,
+        "channel_layout": outcome.layout,
+        "duration": _time(outcome.duration_s),
+        "duration_header": _time(media.duration_s),
+        "speech_duration": _time(outcome.speech_s),
     }
 
 

@@ -52,12 +52,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         choices=("auto", "ctc", "qwen3", "wav2vec2", "none"),
         help="where word times come from (auto: the checkpoint's own head, else the aligners named in the settings)",
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where the recogniser runs (auto)")
-    parser.add_argument("--runner", metavar="ENGINE", help="local (default), flink, dataflow, spark")
-    parser.add_argument("--flink-master", metavar="HOST:PORT", help="the Flink cluster's REST interface")
-    parser.add_argument(
-        "--workers", type=int, metavar="N", help="units worked on at once (as many as there is room for)"
-    )
+    _add_engine(parser)
     parser.add_argument(
         "--retry",
         choices=("failed", "partial", "all"),
@@ -74,6 +69,16 @@ def _add_hints(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hotword", action="append", metavar="WORD", help="a word to expect; may be given repeatedly")
     parser.add_argument("--hotwords-file", metavar="FILE", help="text file or URI with a word to expect on each line")
     parser.add_argument("--context", metavar="TEXT", help="what the recordings are about, in a sentence or two")
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    """Where the work is done."""
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where the recogniser runs (auto)")
+    parser.add_argument("--runner", metavar="ENGINE", help="local (default), flink, dataflow, spark")
+    parser.add_argument("--flink-master", metavar="HOST:PORT", help="the Flink cluster's REST interface")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="units worked on at once (as many as there is room for)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
