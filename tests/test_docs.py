@@ -1,5 +1,6 @@
 """The documents say what the code says."""
 
+import argparse
 import re
 import shlex
 import shutil
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from funasr_beam.pipeline.cli import main
+from funasr_beam.pipeline.cli import _parser, main
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -59,3 +60,34 @@ def run_line(line):
     if arguments[0] == "compare":
         arguments[2] = arguments[1]
     return main(arguments)
+
+
+def lines_with(program):
+    """Whatever follows the program in a document, up to the end of the line or of the code."""
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8").replace("\\\n", " ")
+        for found in re.findall(rf"(?:`|\$ |^ *){re.escape(program)} ([^`\n#|]+)", text, flags=re.MULTILINE):
+            yield document.name, found
+
+
+def test_commands_in_the_documents_have_the_options_that_are_shown():
+    (commands,) = [action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction)]
+    seen = set()
+    for document, line in lines_with("funasr-beam"):
+        name = line.split()[0]
+        if name in commands.choices:
+            seen.add(name)
+            for option in re.findall(r"(?<![\w=\"'-])--[a-z][a-z-]*", line):
+                assert option in commands.choices[name]._option_string_actions, f"{document}: {name} {option}"
+    assert {"transcribe", "query", "export", "evaluate", "select"} <= seen
+
+
+def test_targets_and_benchmarks_in_the_documents_are_there():
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    shown = {line.split()[0] for _, line in lines_with("make")}
+    assert {"demo", "test", "flink-up"} <= shown <= set(targets)
+    for document, line in lines_with("python -m"):
+        module, *arguments = line.split()
+        source = ROOT.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
+        for option in [word for word in arguments if word.startswith("--")]:
+            assert f'"{option}"' in source, f"{document}: {module} {option}"
