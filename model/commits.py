@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 from funasr_beam.model.records import Seconds
 from funasr_beam.model.results import SpanResult, UnitResult
 from funasr_beam.model.storage import Folder
+from funasr_beam.model.stored_files import open_parquet
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -36,7 +36,10 @@ class UnitSummary:
 
 @dataclass(frozen=True)
 class CommittedUnits:
-    """The committed units of one configuration below an output folder."""
+    """The committed units of one configuration below an output folder.
+
+    Whatever reads one raises DamagedFileError where it does not hold what was committed.
+    """
 
     output: Folder
     config_hash: str
@@ -60,30 +63,27 @@ class CommittedUnits:
 
     def summary(self, unit: str) -> UnitSummary:
         """The footer of a committed unit."""
-        with self.output.open(self._path(unit)) as file:
-            metadata = pq.read_schema(file).metadata
-        values = json.loads(metadata[_SUMMARY_KEY])
-        return UnitSummary(
-            values["name"],
-            values["audio_s"],
-            values["padded_s"],
-            tuple(values["recordings"]),
-            tuple(values["failed_recordings"]),
-        )
+        with open_parquet(self.output, self._path(unit)) as file:
+            values = json.loads(file.schema_arrow.metadata[_SUMMARY_KEY])
+            return UnitSummary(
+                values["name"],
+                values["audio_s"],
+                values["padded_s"],
+                tuple(values["recordings"]),
+                tuple(values["failed_recordings"]),
+            )
 
     def span_ids(self, unit: str) -> list[str]:
         """Ids of the spans in a committed unit, without reading their results."""
-        with self.output.open(self._path(unit)) as file:
-            column = pq.read_table(file, columns=["span_id"]).column("span_id")
-        ids: list[str] = column.to_pylist()
+        with open_parquet(self.output, self._path(unit)) as file:
+            ids: list[str] = file.read(columns=["span_id"]).column("span_id").to_pylist()
         return ids
 
-    def spans(self, unit: str) -> Iterator[SpanResult]:
+    def spans(self, unit: str) -> list[SpanResult]:
         """The results in a committed unit."""
-        with self.output.open(self._path(unit)) as file:
-            payloads = pq.read_table(file, columns=["payload"]).column("payload")
-        for payload in payloads:
-            yield _codec().validate_json(payload.as_py())
+        with open_parquet(self.output, self._path(unit)) as file:
+            payloads = file.read(columns=["payload"]).column("payload")
+            return [_codec().validate_json(payload.as_py()) for payload in payloads]
 
     def _path(self, unit: str) -> str:
         return f"{self.folder}/{unit}.parquet"

@@ -18,6 +18,7 @@ from funasr_beam.model.errors import Cause
 from funasr_beam.model.planning import PlannedRecording, cut_recording, declared_s
 from funasr_beam.model.records import Failure, MediaInfo, RecognitionOptions, Recording, Seconds, Unit
 from funasr_beam.model.storage import Folder
+from funasr_beam.model.stored_files import open_parquet, read_json, telling_damage
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -128,13 +129,16 @@ class PlanFiles:
     @property
     def totals(self) -> PlanTotals:
         """What `finish` was told."""
-        return PlanTotals(**json.loads(self.output.read(f"{self.folder}/plan.json")))
+        name = f"{self.folder}/plan.json"
+        values = read_json(self.output, name)
+        with telling_damage(self.output, name):
+            return PlanTotals(**values)
 
     def recordings(self, span_s: Seconds) -> Iterator[PlannedRecording]:
         """The recordings in order, cut as they were planned."""
         for name in self._names("recordings-"):
-            with self.output.open(name) as file:
-                for batch in pq.ParquetFile(file).iter_batches(batch_size=2048):
+            with open_parquet(self.output, name) as file:
+                for batch in file.iter_batches(batch_size=2048):
                     yield from (_planned(row, span_s) for row in batch.to_pylist())
 
     def unit_files(self) -> list[str]:
@@ -144,15 +148,16 @@ class PlanFiles:
     def unit_facts(self) -> Iterator[UnitFacts]:
         """What progress needs, unit by unit."""
         for name in self.unit_files():
-            with self.output.open(name) as file:
-                columns = pq.read_table(file, columns=["name", "audio_s", "guessed_s", "recordings"])
+            with open_parquet(self.output, name) as file:
+                columns = file.read(columns=["name", "audio_s", "guessed_s", "recordings"])
             yield from (UnitFacts(**row) for row in columns.to_pylist())
 
     def unit_spans(self) -> Iterator[pa.Table]:
         """Columns `name` and `span_ids`, file by file."""
         for name in self.unit_files():
-            with self.output.open(name) as file:
-                yield pq.read_table(file, columns=["name", "span_ids"])
+            with open_parquet(self.output, name) as file:
+                columns = file.read(columns=["name", "span_ids"])
+            yield columns
 
     def _names(self, prefix: str) -> list[str]:
         return [f"{self.folder}/{name}" for name in self.output.names(self.folder) if name.startswith(prefix)]
@@ -165,16 +170,16 @@ class PlanFiles:
 
 def unit_places(output: Folder, file: str) -> Iterator[UnitPlace]:
     """The units in one file of a plan, without reading them."""
-    with output.open(file) as opened:
-        rows = pq.ParquetFile(opened).metadata.num_rows
+    with open_parquet(output, file) as opened:
+        rows = opened.metadata.num_rows
     yield from (UnitPlace(file, row) for row in range(rows))
 
 
 def read_unit(output: Folder, place: UnitPlace) -> Unit:
     """One unit of a plan; reads its row group only."""
-    with output.open(place.file) as opened:
-        group = pq.ParquetFile(opened).read_row_group(place.row // _UNITS_PER_GROUP, columns=["payload"])
-    return _codec().validate_json(group.column("payload")[place.row % _UNITS_PER_GROUP].as_py())
+    with open_parquet(output, place.file) as opened:
+        group = opened.read_row_group(place.row // _UNITS_PER_GROUP, columns=["payload"])
+        return _codec().validate_json(group.column("payload")[place.row % _UNITS_PER_GROUP].as_py())
 
 
 def plans_folder(text_hash: str) -> str:

@@ -1,15 +1,16 @@
 """Drift of a run against the runs before it, from the metrics that each has left."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from funasr_beam.model.errors import UsageError
 from funasr_beam.model.metrics.drift import NUMBERS, Drift, Limits, RunProfile, compare_runs
 from funasr_beam.model.metrics.histograms import Bin
 from funasr_beam.model.storage import Folder
+from funasr_beam.model.stored_files import DamagedFileError, open_parquet
 from funasr_beam.pipeline.run_folder import finished_run_ids
 
 _FAMILIES = {
@@ -21,6 +22,7 @@ _FAMILIES = {
 }
 _DISTRIBUTIONS = "distributions.recordings."
 _NOT_WORKED_ON = ("unchanged", "skipped")
+_log = logging.getLogger("funasr_beam")
 
 
 def measure_drift(output: Folder, runs: int = 7, run_id: str | None = None, limits: Limits | None = None) -> Drift:
@@ -65,7 +67,11 @@ def compare_with_earlier(
     limits = limits or Limits()
     earlier: list[RunProfile] = []
     for earlier_id in reversed(earlier_ids):
-        profile = read_profile(output, earlier_id)
+        try:
+            profile = read_profile(output, earlier_id)
+        except DamagedFileError as error:
+            _log.warning("A run is compared with one less: %s", error)
+            continue
         if profile.recordings >= limits.least_recordings:  # a run that only tried failures again is no night
             earlier.append(profile)
         if len(earlier) == runs:
@@ -75,9 +81,9 @@ def compare_with_earlier(
 
 def read_profile(output: Folder, run_id: str) -> RunProfile:
     """What drift looks at in a run, from its `metrics.parquet`."""
-    with output.open(_metrics_path(run_id)) as file:
-        rows = pq.read_table(file, filters=pc.field("group_by").is_null()).to_pylist()
-    return profile_of(run_id, rows)
+    with open_parquet(output, _metrics_path(run_id)) as file:
+        table = file.read()
+        return profile_of(run_id, table.filter(pc.field("group_by").is_null()).to_pylist())
 
 
 def profile_of(run_id: str, rows: list[Mapping[str, Any]]) -> RunProfile:

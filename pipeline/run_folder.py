@@ -1,6 +1,7 @@
 """The folder of a run: which run goes on, which is finished, and what was done before."""
 
 import json
+import logging
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,15 +10,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from funasr_beam.model.storage import Folder
+from funasr_beam.model.stored_files import DamagedFileError, open_parquet, read_json, telling_damage
 from funasr_beam.model.tables import TABLES
 
 TRANSCRIPTION = "transcribe"
 COMPACTION = "compact"
 """The kinds of run: one that transcribed, and one that only moved rows."""
 
+_log = logging.getLogger("funasr_beam")
 _RUN_FILE = "run.json"
 _SUCCESS = "_SUCCESS"
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -124,12 +126,29 @@ def list_runs(output: Folder) -> list[Run]:
     """All runs of an output, oldest first."""
     names = [name for name in output.tree("runs") if name.endswith(f"/{_RUN_FILE}") and name.count("/") == 1]
     with ThreadPoolExecutor(_READERS, "runs") as pool:
-        runs = [_run(json.loads(text)) for text in pool.map(lambda name: output.read(f"runs/{name}"), names)]
-    return sorted(runs, key=lambda run: run.id)
+        runs = pool.map(lambda name: _read_run(output, f"runs/{name}"), names)
+    return sorted((run for run in runs if run), key=lambda run: run.id)
 
 
-def _run(values: dict[str, Any]) -> Run:
-    return Run(**values | {"replaces": tuple(values.get("replaces", ()))})
+def _read_run(output: Folder, name: str) -> Run | None:
+    try:
+        with telling_damage(output, name):
+            values = dict(read_json(output, name))
+            return Run(**values | {"replaces": tuple(values.get("replaces", ()))})
+    except DamagedFileError as error:
+        _log.warning("%s", error)
+        return None
+
+
+def read_if_sound(output: Folder, name: str) -> dict[str, Any]:
+    """What a run has noted in a small JSON file; nothing where it is damaged, since no transcript depends on it."""
+    try:
+        values = read_json(output, name)
+        with telling_damage(output, name):
+            return dict(values)
+    except DamagedFileError as error:
+        _log.warning("%s", error)
+        return {}
 
 
 def is_finished(output: Folder, run_id: str) -> bool:
@@ -170,8 +189,7 @@ def batches_of(
     """The rows in these files of a table, a bounded number at a time; columns that an older file lacks are null."""
     schema = TABLES[table] if columns is None else pa.schema([TABLES[table].field(name) for name in columns])
     for name in names:
-        with output.open(name) as file:
-            parquet = pq.ParquetFile(file)
+        with open_parquet(output, name) as parquet:
             there = [column for column in schema.names if column in parquet.schema_arrow.names]
             for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=there):
                 yield _completed(batch, schema)

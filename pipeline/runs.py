@@ -1,6 +1,5 @@
 """The runs of an output: when, with what, over how much, and for how long."""
 
-import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from typing import Any
 
 from funasr_beam.model.records import Seconds
 from funasr_beam.model.storage import Folder
-from funasr_beam.pipeline.run_folder import Run, finished_run_ids, list_runs, part_names
+from funasr_beam.pipeline.run_folder import Run, finished_run_ids, list_runs, part_names, read_if_sound
 
 _READERS = 16
 
@@ -55,7 +54,4 @@ def read_runs(output: Folder) -> list[RunFacts]:
 
 
 def _read(output: Folder, name: str, files: set[str]) -> dict[str, Any]:
-    if name not in files:
-        return {}
-    content: dict[str, Any] = json.loads(output.read(f"runs/{name}"))
-    return content
+    return read_if_sound(output, f"runs/{name}") if name in files else {}

@@ -29,6 +29,7 @@ from funasr_beam.model.segmentation import SegmentationConfig
 from funasr_beam.model.silero import vad_version
 from funasr_beam.model.span_index import SpanIndex
 from funasr_beam.model.storage import Folder
+from funasr_beam.model.stored_files import without_damage
 from funasr_beam.model.transcripts import TranscriberConfig, load_transcriber
 from funasr_beam.model.version import __version__
 from funasr_beam.pipeline.alignment import alignment_identity, alignment_settings
@@ -99,6 +100,19 @@ class _Submission:
     claim: Claim
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What a run needs to know, all of it checked."""
+
+    config: Config
+    engine: Engine
+    output: Folder
+    checkpoint: CheckpointInfo
+    segmentation: SegmentationConfig
+    key: str  # hash of what can change a text
+    claim: Claim
+
+
 def transcribe(config: Config, display: Display) -> RunReport:
     """Transcribe everything that is not done yet, and publish the tables.
 
@@ -119,22 +133,30 @@ def transcribe(config: Config, display: Display) -> RunReport:
     key = text_hash(config, segmentation, checkpoint.identity, versions)
     with only_run(output) as claim:
         output.remove("_work/drafts")  # what a killed run had begun to write
-        display.phase("Planning")
-        plan = _plan(config, output, key, engine, display)
-        run = replace(open_run(output, key), units=plan.totals.units, recordings=plan.totals.recordings)
-        save_run(output, run)
-        committed = CommittedUnits(output, key)
-        if plan.totals.units:
-            submission = _Submission(engine, job_name(run), claim)
-            _transcribe_units(plan, _stage(config, checkpoint, segmentation, committed), display, submission)
-            claim()
-        display.phase("Assembling tables")
-        index = SpanIndex(committed, earlier_plans(output, key))
-        assemble(plan.recordings(), index, output, _provenance(run, checkpoint), config.part_mb * 2**20)
-        claim()
+        work = _Work(config, engine, output, checkpoint, segmentation, key, claim)
+        run, plan = without_damage(output, lambda: _published(work, display))
         facts = RunFacts(time.monotonic() - began, plan.totals.unchanged, read_guard(output, run.id))
         summary = _finish(output, run, config, facts)
     return RunReport(run.id, output, summary)
+
+
+def _published(work: _Work, display: Display) -> tuple[Run, Plan]:
+    """Plan, transcribe and assemble: the tables of the run are there afterwards."""
+    output, config = work.output, work.config
+    display.phase("Planning")
+    plan = _plan(config, output, work.key, work.engine, display)
+    run = replace(open_run(output, work.key), units=plan.totals.units, recordings=plan.totals.recordings)
+    save_run(output, run)
+    committed = CommittedUnits(output, work.key)
+    if plan.totals.units:
+        submission = _Submission(work.engine, job_name(run), work.claim)
+        _transcribe_units(plan, _stage(config, work.checkpoint, work.segmentation, committed), display, submission)
+        work.claim()
+    display.phase("Assembling tables")
+    index = SpanIndex(committed, earlier_plans(output, work.key))
+    assemble(plan.recordings(), index, output, _provenance(run, work.checkpoint), config.part_mb * 2**20)
+    work.claim()
+    return run, plan
 
 
 def _plan(config: Config, output: Folder, key: str, engine: Engine, display: Display) -> Plan:

@@ -4,6 +4,7 @@ A connection reads the output and nothing else: no other file, no network, no wr
 user types is data to it, so that a service may hand over the queries of people whom it does not know.
 """
 
+import contextlib
 import re
 import tempfile
 import uuid
@@ -30,7 +31,8 @@ _MEMORY = "1GB"
 _BATCH_ROWS = 8192
 
 
-def open_views(output: Folder, finishing: str | None = None) -> "duckdb.DuckDBPyConnection":
+@contextlib.contextmanager
+def open_views(output: Folder, finishing: str | None = None) -> Iterator["duckdb.DuckDBPyConnection"]:
     """A connection in which the current rows of an output's finished runs are the views `VIEWS`.
 
     Sorting and joining spill to the temporary folder above 1 GB; the rest of the process comes on top.
@@ -38,7 +40,25 @@ def open_views(output: Folder, finishing: str | None = None) -> "duckdb.DuckDBPy
     Args:
         output: a folder, finished runs or not.
         finishing: a run that counts as finished although its `_SUCCESS` is not written yet.
+
+    Raises:
+        RunError: a table cannot be read, now or while the connection is used.
     """
+    import duckdb
+
+    try:
+        with _connected(output, finishing) as connection:
+            yield connection
+    except (duckdb.InvalidInputException, duckdb.IOException) as error:
+        what = str(error).splitlines()[0]
+        raise RunError(
+            f"{output.show()}: a table is damaged or cannot be read ({what}); restore its file from a copy, or delete "
+            "the folders of its run in recordings, segments and speech: the same transcribe command then does their "
+            "recordings again"
+        ) from error
+
+
+def _connected(output: Folder, finishing: str | None) -> "duckdb.DuckDBPyConnection":
     import duckdb
 
     spill = Path(tempfile.gettempdir()) / f"funasr-beam-{uuid.uuid4().hex}"  # DuckDB makes and removes it
@@ -57,7 +77,7 @@ def open_views(output: Folder, finishing: str | None = None) -> "duckdb.DuckDBPy
         connection.execute(latest_sql(output.show(), finishing))
     except duckdb.IOException as error:
         if "No files found" not in str(error):
-            raise RunError(f"{output.show()} cannot be read: {error}") from error
+            raise
         _make_empty(connection)
     except duckdb.BinderException as error:
         what = str(error).splitlines()[0]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from funasr_beam.model.metrics.dataset import RECORDING_COLUMNS, SEGMENT_COLUMNS, DatasetMetrics
 from funasr_beam.model.storage import Folder
+from funasr_beam.model.stored_files import open_parquet
 from funasr_beam.model.tables import TABLES
 
 _BATCH_ROWS = 32_768
@@ -66,9 +66,9 @@ class _CountPart(beam.DoFn):
 
     def process(self, part: TablePart) -> Iterator[DatasetMetrics]:
         metrics = DatasetMetrics()
-        with self._output.open(part.name) as file:
+        with open_parquet(self._output, part.name) as file:
             none = TABLES[part.table].empty_table()  # supplies the columns that an earlier version did not write
-            for batch in pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=_columns(part.table)):
+            for batch in file.iter_batches(_BATCH_ROWS, columns=_columns(part.table)):
                 rows = pa.concat_tables([none, pa.Table.from_batches([batch])], promote_options="default")
                 if part.table == "recordings":
                     metrics.add_recordings(rows)

@@ -1,6 +1,5 @@
 """What the report tells, read from an output: metrics of the current rows, the last runs, and the worst items."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from funasr_beam.model.records import Seconds
 from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.metrics import CURRENT, Source, measure
 from funasr_beam.pipeline.report.alarms import DriftReport, read_drift
-from funasr_beam.pipeline.run_folder import COMPACTION, Run, finished_run_ids, list_runs
+from funasr_beam.pipeline.run_folder import COMPACTION, Run, finished_run_ids, list_runs, read_if_sound
 from funasr_beam.pipeline.views import open_views
 
 if TYPE_CHECKING:
@@ -175,7 +174,7 @@ def _runs(output: Folder, last: str | None) -> list[Run]:
 def _figures(output: Folder, run: Run) -> RunFigures:
     """A run from its metrics; an earlier version's lack some."""
     path = f"{run.folder}/metrics.json"
-    told: dict[str, Any] = json.loads(output.read(path)) if output.exists(path) else {}
+    told = read_if_sound(output, path) if output.exists(path) else {}
     counts = told.get("recordings", {})
     audio_h, segments = told.get("audio_hours", 0.0), told.get("segments", {})
     speech_ratio = told.get("speech_ratio")

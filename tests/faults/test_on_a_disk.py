@@ -77,6 +77,16 @@ def test_a_disk_that_is_full_after_the_first_unit_loses_no_unit(scene, tmp_path)
     scene.check_equal(tmp_path / "out")
 
 
+def test_a_committed_unit_that_is_damaged_is_done_again(scene, tmp_path):
+    scene.run(tmp_path / "out", defect=defects.no_space_after_the_first_unit)
+    (kept,) = committed(tmp_path / "out")
+    kept.write_bytes(kept.read_bytes()[:100])
+    code, text = scene.run(tmp_path / "out")
+    assert code == 0, text
+    assert f"{kept.name} is damaged: what was in it is done again" in text
+    scene.check_equal(tmp_path / "out")
+
+
 def check_stopped(code, text):
     """The command said at its end what is wrong and what to do."""
     assert code == 3, text

@@ -86,3 +86,9 @@ def test_a_run_that_is_about_to_finish_is_compared_with_the_finished_ones(output
 def test_a_run_that_found_everything_done_is_quiet(output, tmp_path):
     add_night(tmp_path, 6, count=0)
     assert main(["drift", output.show()]) == 0
+
+
+def test_an_earlier_run_whose_metrics_are_damaged_is_left_out(output, tmp_path, capsys, caplog):
+    (tmp_path / "runs/20260104T000000Z-aaaaaa/metrics.parquet").write_bytes(b"x")
+    assert main(["drift", output.show()]) == 0
+    assert "20260104T000000Z-aaaaaa/metrics.parquet: is damaged" in caplog.text

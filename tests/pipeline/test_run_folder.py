@@ -50,3 +50,11 @@ def test_units_that_a_finished_run_left_behind_are_cleared_and_those_of_an_unfin
     finish_run(output, run)
     clear_leftovers(output, "x")
     assert not output.exists("_work/units/x/u.parquet")
+
+
+def test_a_run_whose_note_is_damaged_is_passed_over_with_a_warning(tmp_path, caplog):
+    output = add_run(tmp_path, "1", [recording()])
+    for name, text in (("2", b""), ("3", b"[]"), ("4", b'{"id": "4", "colour": "red"}')):
+        output.write(f"runs/{name}/run.json", text)
+    assert [run.id for run in list_runs(output)] == ["1"]
+    assert caplog.text.count("is damaged") == 3

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from funasr_beam.model.errors import UsageError
+from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.run_folder import Run, save_run
 from funasr_beam.pipeline.views import VIEWS, batches, open_views, select
@@ -115,3 +115,11 @@ def test_any_text_is_a_query_or_a_message(connection, text):
         answer(connection, text)
     except UsageError as error:
         assert str(error)
+
+
+@pytest.mark.parametrize("table", ["recordings", "segments"])
+def test_a_damaged_table_is_a_message_that_names_it(tmp_path, table):
+    output = add_run(tmp_path, "run1", [recording("a")], [segment("a")])
+    (tmp_path / table / "run=run1/part-00000.parquet").write_bytes(b"PAR1")
+    with pytest.raises(RunError, match=rf"{table}/run=run1/part-00000\.parquet.*does their recordings again"):
+        rows(output, "select 1 from segments")
