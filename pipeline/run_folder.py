@@ -151,11 +151,6 @@ def read_if_sound(output: Folder, name: str) -> dict[str, Any]:
         return {}
 
 
-def is_finished(output: Folder, run_id: str) -> bool:
-    """Whether a run has published everything."""
-    return output.exists(f"runs/{run_id}/{_SUCCESS}")
-
-
 def finished_runs(output: Folder) -> list[Run]:
     """The runs that have published everything, oldest first."""
     finished = set(finished_run_ids(output))
@@ -175,12 +170,6 @@ def part_names(output: Folder, table: str) -> dict[str, list[str]]:
         if slash and folder.startswith("run="):
             found.setdefault(folder.removeprefix("run="), []).append(f"{table}/{name}")
     return found
-
-
-def rows_of(output: Folder, table: str, run_id: str, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
-    """The rows of one table of one run, in file order."""
-    for batch in batches_of(parts(output, table, run_id), output, table, columns):
-        yield from batch.to_pylist()
 
 
 def batches_of(

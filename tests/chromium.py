@@ -1,6 +1,5 @@
 """Debian's Chromium, driven through its debugging pipe: what a page asks for, how wide it is, how it looks."""
 
-import base64
 import contextlib
 import fcntl
 import json
@@ -125,13 +124,6 @@ class Chromium:
         """Width and height of the whole page."""
         size = self.ask("Page.getLayoutMetrics")["cssContentSize"]
         return size["width"], size["height"]
-
-    def screenshot(self, path: Path, most=4000):
-        """A picture of the page, from its top."""
-        width, height = self.content_size()
-        clip = {"x": 0, "y": 0, "width": width, "height": min(height, most), "scale": 1}
-        data = self.ask("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)["data"]
-        path.write_bytes(base64.b64decode(data))
 
     def _wait_for(self, method):
         while not any(message.get("method") == method for message in self.events):
