@@ -127,7 +127,7 @@ def recognize(recognizer: Recognizer, count: int) -> Iterator[RecognizedSegment]
 
 def cut(recording: SyntheticRecording, recognizer: Recognizer) -> list[Segment]:
     """The recording's segments, as the pipeline would cut it for this checkpoint."""
-    longest_s = recognizer.longest_segment_s
+    longest_s = recognizer.describe().longest_segment_s
     config = SegmentationConfig(target_s=longest_s, max_s=longest_s)
     samples = np.round(np.clip(recording.samples, -1, 1) * 32767).astype(np.int16)
     duration_s = len(samples) / SAMPLE_RATE

@@ -19,14 +19,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.hardware import describe_machine
-from benchmarks.host_run import TEXT, WORDS_PER_S
+from benchmarks.host_run import spoken_text
 from benchmarks.profiles import durations
 from funasr_beam.model.batching import FEW_BATCHES_S, BatchLimits
 from funasr_beam.model.checkpoint import CheckpointInfo, describe, resolve
 from funasr_beam.model.front_end import SpanAudio, UnitAudio
 from funasr_beam.model.recognizers.base import Utterance
 from funasr_beam.model.recognizers.fun_asr_nano import GPU_CALL
-from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, Recording, Seconds, Segment, Span, Token, Unit
+from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, Recording, Segment, Span, Unit
 from funasr_beam.model.transcripts import TranscriberConfig, UnitTranscriber
 
 RESULT = Path(__file__).parent / "results" / "device_share.json"
@@ -48,7 +48,6 @@ class Share:
 class SleepingDevice:
     """Takes as long as a GPU, and says something."""
 
-    longest_segment_s = 30.0
     on_gpu = True
 
     def __init__(self, batch_limits: BatchLimits) -> None:
@@ -66,7 +65,7 @@ class SleepingDevice:
             began = time.perf_counter()
             time.sleep(sum(utterance.duration_s for utterance in utterances) / SPEED)
             self.busy_s += time.perf_counter() - began
-        return [_say(utterance.duration_s) for utterance in utterances]
+        return [spoken_text(utterance.duration_s) for utterance in utterances]
 
 
 def main() -> None:
@@ -109,11 +108,6 @@ def make_unit(hours: float, seed: int) -> UnitAudio:
         at_s += length_s
     span = Span(f"s{seed}", recording, None, 0, 0.0, at_s)
     return UnitAudio(Unit(f"u{seed}", (span,)), (SpanAudio(span, None, 0.0, at_s, tuple(segments)),))
-
-
-def _say(duration_s: Seconds) -> Hypothesis:
-    words = (TEXT * 3)[: max(1, round(duration_s * WORDS_PER_S))]
-    return Hypothesis(" ".join(words), tuple(Token(f" {word}", -0.1) for word in words), "stop")
 
 
 if __name__ == "__main__":

@@ -74,7 +74,6 @@ class Defective:
     recognizer: Recognizer
     defect: str
     from_s: float
-    longest_segment_s: float = 30.0
     on_gpu: bool = False
     batch_limits = LIMITS
 
@@ -96,7 +95,6 @@ class Replay:
     """Gives again what was recognised before, so that only the guards take time."""
 
     known: dict[int, Hypothesis | Failure]
-    longest_segment_s: float = 30.0
     on_gpu: bool = False
     batch_limits = LIMITS
 

@@ -100,7 +100,6 @@ def _charge_child(clock: StageClock, function: str) -> None:
 class NullRecognizer:
     """Hears nothing and says something, at the speed of speech, so that everything behind it has its work."""
 
-    longest_segment_s = 30.0
     on_gpu = True
     batch_limits = BatchLimits(max_items=64)
 
@@ -116,11 +115,13 @@ class NullRecognizer:
 
     def recognize(self, utterances: Sequence[Utterance]) -> list[Hypothesis]:
         """Words, as many as the utterance has room for."""
-        return [self._say(utterance.duration_s) for utterance in utterances]
+        return [spoken_text(utterance.duration_s) for utterance in utterances]
 
-    def _say(self, duration_s: float) -> Hypothesis:
-        words = (TEXT * 3)[: max(1, round(duration_s * WORDS_PER_S))]
-        return Hypothesis(" ".join(words), tuple(Token(f" {word}", -0.1) for word in words), "stop")
+
+def spoken_text(duration_s: float) -> Hypothesis:
+    """A text as long as speech of this length has."""
+    words = (TEXT * 3)[: max(1, round(duration_s * WORDS_PER_S))]
+    return Hypothesis(" ".join(words), tuple(Token(f" {word}", -0.1) for word in words), "stop")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven through its debugging pipe: what a page asks for, how wide it is, how it looks."""
+"""Debian's Chromium, driven through its debugging pipe: what a page asks for, and how wide it is."""
 
 import contextlib
 import fcntl

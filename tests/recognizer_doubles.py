@@ -42,7 +42,6 @@ class Reader:
 
     defect: Defect = lambda utterance, hypothesis: hypothesis
     calls: list[list[Utterance]] = field(default_factory=list)
-    longest_segment_s: float = 30.0
     on_gpu: bool = False
     batch_limits = BatchLimits(batch_cost_s=FEW_BATCHES_S)
 

@@ -60,10 +60,6 @@ class Recognizer(Protocol):
     """A loaded model. Several threads may call it."""
 
     @property
-    def longest_segment_s(self) -> Seconds:
-        """The longest utterance that the checkpoint was trained for; cutting keeps to it."""
-
-    @property
     def on_gpu(self) -> bool:
         """Whether it computes on a GPU, so that its time is charged as such."""
 

@@ -36,11 +36,6 @@ class LocalRecognizer:
         self._lock = threading.Lock()
 
     @property
-    def longest_segment_s(self) -> float:
-        """The longest utterance that the checkpoint was trained for."""
-        return self._info.longest_segment_s
-
-    @property
     def on_gpu(self) -> bool:
         """Whether the model computes on a GPU, so that its time is charged as such."""
         return self._device.type == "cuda"

@@ -35,11 +35,6 @@ class RemoteRecognizer:
         self._pool = ThreadPoolExecutor(settings.max_in_flight, "remote")
 
     @property
-    def longest_segment_s(self) -> float:
-        """What every such service takes."""
-        return self._info.longest_segment_s
-
-    @property
     def on_gpu(self) -> bool:
         """Never: what computes is elsewhere."""
         return False

@@ -18,7 +18,6 @@ LIMITS = BatchLimits(max_padded_s=1000, max_items=64)
 class DefectiveRecognizer:
     """Writes each utterance's first sample, and fails on batches that hold a poisoned one or too many."""
 
-    longest_segment_s = 30.0
     on_gpu = False
     batch_limits = LIMITS
 

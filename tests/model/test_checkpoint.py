@@ -6,16 +6,13 @@ import pytest
 from funasr_beam.model import checkpoint
 from funasr_beam.model.checkpoint import CheckpointRef, describe, local_folder, resolve
 from funasr_beam.model.errors import RunError, UsageError
+from tests.json_files import edit_json
 
 
 @pytest.fixture
 def folder(tiny_checkpoint, tmp_path):
     """A checkpoint of this test's own, to be damaged."""
     return shutil.copytree(tiny_checkpoint, tmp_path / "mine")
-
-
-def edit(path, **changes):
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def test_a_folder_is_taken_as_it_is(folder):
@@ -76,7 +73,7 @@ def test_without_a_declaration_it_is_like_the_real_ones(folder):
 
 
 def test_the_config_says_whether_all_audio_tokens_were_trained(folder):
-    edit(folder / "config.json", use_low_frame_rate=False)
+    edit_json(folder / "config.json", use_low_frame_rate=False)
     assert describe(resolve(str(folder))).audio_tokens == "all"
 
 

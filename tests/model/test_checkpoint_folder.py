@@ -7,16 +7,13 @@ import pytest
 from funasr_beam.model.checkpoint import CheckpointRef, local_folder
 from funasr_beam.model.checkpoint_folder import folder_problems, weights_sha256
 from funasr_beam.model.errors import RunError
+from tests.json_files import edit_json
 
 
 @pytest.fixture
 def folder(tiny_checkpoint, tmp_path):
     """A checkpoint of this test's own, to be damaged."""
     return shutil.copytree(tiny_checkpoint, tmp_path / "mine")
-
-
-def edit(path, **changes):
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def test_a_whole_folder_has_no_problems(folder):
@@ -42,7 +39,7 @@ def test_pickles_are_refused_by_name(folder):
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "processor_config.json"])
 def test_remote_code_is_refused(folder, name):
-    edit(folder / name, auto_map={"AutoConfig": "evil.Evil"})
+    edit_json(folder / name, auto_map={"AutoConfig": "evil.Evil"})
     assert [problem.partition(",")[0] for problem in folder_problems(folder)] == [
         f"{name} asks for remote code (auto_map)"
     ]
@@ -66,7 +63,7 @@ def test_an_adapter_is_refused(folder):
 
 
 def test_another_family_is_refused_with_its_name(folder):
-    edit(folder / "config.json", model_type="bert")
+    edit_json(folder / "config.json", model_type="bert")
     assert 'model_type is "bert"' in folder_problems(folder)[0]
 
 

@@ -1,6 +1,5 @@
 """The CTC head: scores, padding, and what is loaded from a checkpoint folder."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from funasr_beam.model.ctc_head import (
     CtcHeadError,
     load_ctc_head,
 )
+from tests.json_files import edit_json
 
 CONFIG = CtcHeadConfig(
     encoder_size=32, vocab_size=20, blank_id=20, hidden_size=16, projector_size=24, offset_s=-0.017, trained=True
@@ -89,4 +89,4 @@ def test_weights_of_another_size_are_refused(head: CtcHead, tmp_path: Path) -> N
 
 def _change(folder: Path, **values: object) -> None:
     path = folder / CONFIG_NAME
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    edit_json(path, **values)

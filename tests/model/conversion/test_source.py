@@ -1,4 +1,3 @@
-import json
 import shutil
 
 import pytest
@@ -6,6 +5,7 @@ import pytest
 from funasr_beam.model.conversion.architecture import LlmSizes
 from funasr_beam.model.conversion.errors import ConversionError
 from funasr_beam.model.conversion.source import find_original, llm_sizes
+from tests.json_files import edit_json
 
 
 def refused(folder, **options):
@@ -57,7 +57,7 @@ def test_code_beside_a_checkpoint_is_refused_with_what_to_do(original, name):
 
 def test_remote_code_is_refused(original):
     path = original / "Qwen3-0.6B" / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"auto_map": {"AutoConfig": "evil.Evil"}}))
+    edit_json(path, auto_map={"AutoConfig": "evil.Evil"})
     assert "config.json asks for remote code (auto_map)" in refused(original)
 
 

@@ -10,6 +10,7 @@ from funasr_beam.model.checkpoint import DEMO_FOLDER, describe, resolve
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
 from funasr_beam.model.records import RecognitionOptions
+from funasr_beam.model.training.evaluate import units
 
 pytestmark = pytest.mark.skipif(not DEMO_FOLDER.is_dir(), reason="the demo checkpoint has not been trained yet")
 
@@ -47,10 +48,6 @@ def lowered_hypotheses(utterances):
     return recognize_all(FunAsrNanoRecognizer.load(resolve("demo"), settings), utterances, BatchLimits())
 
 
-def tokens(text, language):
-    return list(text.replace(" ", "")) if language == "zh" else text.split()
-
-
 def test_it_declares_what_it_is():
     info = describe(resolve("demo"))
     assert info.longest_segment_s >= 10
@@ -63,7 +60,7 @@ def test_it_transcribes_voices_and_sentences_that_it_never_heard(recordings, hea
     jiwer = pytest.importorskip("jiwer")
     hypotheses = request.getfixturevalue(heard)
     own = [
-        (tokens(item.text, language), tokens(hypothesis.text, language))
+        (units(item.text, language), units(hypothesis.text, language))
         for item, hypothesis in zip(recordings, hypotheses, strict=True)
         if item.language == language
     ]

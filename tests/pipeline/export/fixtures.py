@@ -8,6 +8,7 @@ import numpy as np
 
 from funasr_beam.model.listing import fingerprint_now
 from funasr_beam.model.storage import Folder
+from funasr_beam.pipeline.export.run import ExportOptions, export
 from tests.pipeline.outputs import add_run, recording, segment
 
 RATE = 16_000
@@ -49,6 +50,10 @@ def make_output(root: Path) -> Made:
     recordings.append(recording("broken", "failed", error_code="not_media", error_detail="no media"))
     output = add_run(root / "out", "run1", recordings, segments)
     return Made(output, samples, [row for row in segments if row["text"]])
+
+
+def run(made, target, name, **more):
+    return export(made.output, Folder(str(target)), ExportOptions(name, **more))
 
 
 def write_wave(path, channels, duration_s):

@@ -8,21 +8,10 @@ import shlex
 import numpy as np
 import pytest
 
-from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.export.formats import FORMATS
-from funasr_beam.pipeline.export.run import ExportOptions, export
-from tests.pipeline.export.fixtures import RATE, make_output
+from tests.pipeline.export.fixtures import RATE, run
 
 MS = 0.001 + 1e-9
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return make_output(tmp_path_factory.mktemp("made"))
-
-
-def run(made, target, name, **more):
-    return export(made.output, Folder(str(target)), ExportOptions(name, **more))
 
 
 def names(target, kind):

@@ -13,16 +13,7 @@ from funasr_beam.pipeline.commands.export import FORMAT_NAMES
 from funasr_beam.pipeline.export import audio, shards
 from funasr_beam.pipeline.export.formats import FORMATS
 from funasr_beam.pipeline.export.run import ExportOptions, export
-from tests.pipeline.export.fixtures import make_output
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return make_output(tmp_path_factory.mktemp("made"))
-
-
-def run(made, target, name, **more):
-    return export(made.output, Folder(str(target)), ExportOptions(name, **more))
+from tests.pipeline.export.fixtures import make_output, run
 
 
 def files(folder):
