@@ -11,10 +11,10 @@ from typing import Any
 def recognizer(found: Mapping[str, Any]) -> str:
     """Ways side by side for each profile, and our ledger below."""
     asked = found["settings"]
+    share = "the same segments" if asked["peers_get"] == 1 else f"one segment in {asked['peers_get']}"
     lines = [
         f"{_machine(found)}; {asked['size']} size, {asked['tokens_per_s']} tokens "
-        f"per second of audio, {asked['threads']} threads; the others hear one segment in {asked['peers_get']}, "
-        f"{asked['batch']} at once.",
+        f"per second of audio, {asked['threads']} threads; the others get {share}, {asked['batch']} at once.",
         "",
         "| profile | way | x realtime | per CPU second | ours is faster (per CPU second) | same text |",
         "| --- | --- | ---: | ---: | ---: | ---: |",
@@ -103,10 +103,9 @@ def end_to_end(found: Mapping[str, Any]) -> str:
     busy = found["alone_s"] / found["command"]["transcribe"]
     lines = [
         f"{_machine(found)}; {asked['size']} checkpoint, {found['audio_s'] / 60:.0f} minutes of MP3, "
-        f"{asked['workers']} threads: {found['audio_s'] / found['wall_s']:,.1f} x realtime with the "
-        "start. The recogniser alone hears the "
-        f"same segments in {found['alone_s']:.1f} s; transcribing took {found['command']['transcribe']:.1f} s, so that "
-        f"it reached {busy:.0%} of that speed.",
+        f"{asked['workers']} threads: {found['audio_s'] / found['wall_s']:,.1f} x realtime with the start. The "
+        f"recogniser alone takes {found['alone_s']:.1f} s for the same segments; transcribing took "
+        f"{found['command']['transcribe']:.1f} s, {busy:.0%} of that speed.",
     ]
     for name, whole_s in (("command", found["wall_s"]), ("threads", found["thread_s"])):
         lines += ["", f"| {name} | s | share |", "| --- | ---: | ---: |"]
@@ -162,8 +161,8 @@ def host_scaling(found: Mapping[str, Any]) -> str:
     if held is not None:
         lines += [
             "",
-            f"The interpreter's lock is held for {held:.1f} ms of each minute of audio: one process cannot hear more "
-            f"than {60_000 / held:,.0f} x realtime, however many cores there are.",
+            f"The interpreter's lock is held for {held:.1f} ms of each minute of audio: one process reaches at most "
+            f"{60_000 / held:,.0f} x realtime, however many cores there are.",
         ]
     return "\n".join([f"{_machine(found)}; {found['format']}, {found['audio_s'] / 60:.0f} minutes:", "", *lines])
 
