@@ -15,6 +15,7 @@ from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.redaction import RedactingFormatter, RedactingStream, redact
 from funasr_beam.model.storage_trouble import storage_errors
 from funasr_beam.model.version import __version__
+from funasr_beam.pipeline.streams import prepare_streams
 
 EXIT_OK = 0
 EXIT_TOO_MANY_FAILED = 1
@@ -51,6 +52,7 @@ there)
 
 def run() -> None:
     """The program: runs the command line and ends with its exit code."""
+    prepare_streams()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: a job on a cluster must not go on alone
     sys.stderr = RedactingStream(sys.stderr)  # libraries print tracebacks past the log, too
     code = main()

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.records import Seconds
+from funasr_beam.pipeline.console import Console
 from funasr_beam.pipeline.length_guess import LengthGuess
 
 if TYPE_CHECKING:

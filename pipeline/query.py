@@ -76,9 +76,10 @@ def write_table(most: int) -> Callable[["pa.Schema", Iterator[list[Any]]], None]
     """A writer of a table for people, at most so many rows."""
 
     def write(schema: "pa.Schema", rows: Iterator[list[Any]]) -> None:
-        from rich.console import Console
         from rich.table import Table
         from rich.text import Text
+
+        from funasr_beam.pipeline.console import Console
 
         table = Table(header_style="bold")
         for field in schema:

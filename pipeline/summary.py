@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from funasr_beam.model.errors import Cause
+from funasr_beam.pipeline.console import Console
 from funasr_beam.pipeline.report.write import REPORT
 from funasr_beam.pipeline.transcription import RunReport
 

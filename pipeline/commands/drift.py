@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.console import Console
-
     from funasr_beam.model.metrics.drift import Check, Drift
+    from funasr_beam.pipeline.console import Console
 
 _EPILOG = """\
 examples:
@@ -63,7 +62,7 @@ def _positive(text: str) -> int:
 
 
 def _print(found: "Drift", *, show_all: bool) -> None:
-    from rich.console import Console
+    from funasr_beam.pipeline.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
     if not found.baseline:

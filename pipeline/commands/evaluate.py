@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from funasr_beam.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from funasr_beam.model.evaluation.results import EvaluatedRecording, Evaluation
+    from funasr_beam.pipeline.console import Console
     from funasr_beam.pipeline.evaluation import Matching
 
 _EPILOG = """\
@@ -123,7 +122,7 @@ def _passed(arguments: argparse.Namespace, summary: Mapping[str, Any]) -> list[s
 
 
 def _print(evaluation: "Evaluation", summary: Mapping[str, Any], matching: "Matching", passed: list[str]) -> None:
-    from rich.console import Console
+    from funasr_beam.pipeline.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
     _print_head(console, summary, matching)

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rich.console import Console
-
+    from funasr_beam.pipeline.console import Console
     from funasr_beam.pipeline.export.run import ExportReport, Progress
 
 FORMAT_NAMES = (
@@ -51,9 +50,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Export and tell what went out."""
-    from rich.console import Console
-
     from funasr_beam.model.storage import Folder
+    from funasr_beam.pipeline.console import Console
     from funasr_beam.pipeline.export.run import ExportOptions, export
     from funasr_beam.pipeline.status import open_output
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from funasr_beam.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from funasr_beam.pipeline.console import Console
 
 _WIDEST = 18  # of a group's name: its end tells more than its beginning, in folders at least
 _EPILOG = """\
@@ -83,8 +83,9 @@ def _write(path: str, data: bytes) -> None:
 
 
 def _print(summary: Mapping[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from funasr_beam.pipeline.console import Console
 
     console = Console(highlight=False)
     table = Table(show_header=False, box=None)

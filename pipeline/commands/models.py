@@ -54,8 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_all(models: "list[LocalModel]") -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from funasr_beam.pipeline.console import Console
 
     table = Table(box=None, pad_edge=False, show_edge=False)
     for title in ("model", "languages", "for", "on this machine"):

@@ -43,8 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print(found: "list[RunFacts]") -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from funasr_beam.pipeline.console import Console
 
     table = Table(box=None, pad_edge=False)
     for heading in ("run", "state", "model", "config"):

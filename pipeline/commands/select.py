@@ -142,8 +142,9 @@ def _manifest(rows: "Iterator[pa.RecordBatch]") -> Iterator[dict[str, Any]]:
 
 def _print(funnel: "tuple[Remaining, ...]", target: str | None) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+
+    from funasr_beam.pipeline.console import Console
 
     console = Console(highlight=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print(status: "OutputStatus", most: int) -> None:
-    from rich.console import Console
+    from funasr_beam.pipeline.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
     counts = ", ".join(f"{count:,} {name}" for name, count in status.statuses.items()) or "no recordings yet"

@@ -1,6 +1,7 @@
 """`funasr-beam transcribe`: recordings in, Parquet transcripts out."""
 
 import argparse
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +104,8 @@ def _transcribe(config: "Config") -> "RunReport":
         report = transcribe(config, display)
     finally:
         display.close()
-    print_summary(report, config.max_failed)
+    with contextlib.suppress(BrokenPipeError):  # nobody reads it; what was done counts
+        print_summary(report, config.max_failed)
     return report
 
 

@@ -1,0 +1,45 @@
+"""The program with standard streams as schedulers and pipes leave them."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.pipeline.outputs import add_run, recording
+
+COMMAND = f"{sys.executable} -m funasr_beam.pipeline"
+
+
+def shell(line, **environment):
+    process = subprocess.run(
+        ["bash", "-c", line], capture_output=True, text=True, check=False, env={**os.environ, **environment}
+    )
+    return process.returncode, process.stdout, process.stderr
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory):
+    root = tmp_path_factory.mktemp("streams")
+    add_run(root, "1", [recording(f"录音-{number}", status="failed", error_detail="x" * 200) for number in range(2000)])
+    return root
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_error(output, closed):
+    code, _, error = shell(f"{COMMAND} status {output} {closed}")
+    assert (code, error) == (0, "")
+
+
+def test_a_reader_that_goes_away_does_not_change_the_exit_code(output):
+    line = f"{COMMAND} status {output} --most 2000 | head -1; exit ${{PIPESTATUS[0]}}"
+    code, text, error = shell(line)
+    assert (code, error) == (0, "")
+    assert text.count("\n") == 1
+
+
+def test_what_the_encoding_outside_does_not_have_is_printed_as_an_escape(output):
+    line = f"{COMMAND} query {output} 'select uri from recordings' --most 1"
+    code, text, error = shell(line, PYTHONIOENCODING="ascii")
+    assert code == 0, error
+    assert r"\u5f55\u97f3" in text
