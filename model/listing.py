@@ -11,12 +11,13 @@ from funasr_beam.model.ahead import map_ahead
 from funasr_beam.model.backoff import with_backoff
 from funasr_beam.model.errors import Cause, RecordingError, RunError, UsageError
 from funasr_beam.model.manifest import ManifestRow, is_manifest, read_manifest
+from funasr_beam.model.own_files import own_files
 from funasr_beam.model.records import Failure, RecognitionOptions, Recording
 from funasr_beam.model.redaction import public_uri, redact
 from funasr_beam.model.storable import is_storable, storable
 from funasr_beam.model.storage import access_uri, is_glob, locate
 from funasr_beam.model.storage_trouble import storage_errors, storage_failure
-from funasr_beam.model.walk import Found, matching, walk
+from funasr_beam.model.walk import Found, fixed_folder, matching, walk
 
 _log = logging.getLogger("funasr_beam")
 _ASKED_AT_ONCE = 16  # files of a manifest whose size and fingerprint are asked for
@@ -56,18 +57,14 @@ def list_inputs(inputs: Sequence[str], defaults: RecognitionOptions, output: str
     Args:
         inputs: folders, files, globs, URIs and manifests.
         defaults: options of recordings about which a manifest says nothing else.
-        output: left out of the listing, should it lie inside an input.
+        output: its own files are left out, should it lie inside an input or around it.
 
     Raises:
         InputNotFoundError: an input does not exist or matches nothing.
         funasr_beam.model.errors.UsageError: a manifest cannot be read.
     """
-    output_fs, output_root = locate(output)
-    hidden = public_uri(output_fs.unstrip_protocol(output_root.rstrip("/"))) + "/"
-    found = (listed for text in inputs for listed in _list_one(text, defaults))
-    for listed in found if _names_each_once(inputs) else _first_of_each(found):
-        if not listed.recording.uri.startswith(hidden):
-            yield listed
+    found = (listed for text in inputs for listed in _list_one(text, defaults, output))
+    yield from found if _names_each_once(inputs) else _first_of_each(found)
 
 
 def check_exist(inputs: Sequence[str]) -> None:
@@ -105,15 +102,17 @@ def recording_id(uri: str, fingerprint: str) -> str:
     return hashlib.sha256(f"{uri}\n{fingerprint}".encode()).hexdigest()[:24]
 
 
-def _list_one(text: str, defaults: RecognitionOptions) -> Iterator[Listed]:
+def _list_one(text: str, defaults: RecognitionOptions, output: str) -> Iterator[Listed]:
     fs, path = _located(text)
     if is_glob(path) and not fs.exists(path):
-        yield from _list_glob(fs, path, text, defaults)
+        yield from _list_glob(fs, path, text, defaults, output)
     elif is_manifest(path):
         yield from _list_manifest(text, defaults)
     elif fs.isdir(path):
-        for found in walk(fs, path):
-            yield _judge(fs, path, found, defaults)
+        is_own = own_files(fs, path, output)
+        for found in walk(fs, path, lambda folder: not is_own(folder)):
+            if not is_own(found.path):
+                yield _judge(fs, path, found, defaults)
     elif fs.exists(path):
         yield _listed(fs, path, fs.info(path), defaults)
     else:
@@ -127,12 +126,14 @@ def _located(text: str) -> tuple[Any, str]:
         raise InputNotFoundError(f"{text}: {error}") from error
 
 
-def _list_glob(fs: Any, pattern: str, text: str, defaults: RecognitionOptions) -> Iterator[Listed]:
+def _list_glob(fs: Any, pattern: str, text: str, defaults: RecognitionOptions, output: str) -> Iterator[Listed]:
     shows_hidden = pattern.rsplit("/", 1)[-1].startswith(".")
+    is_own = own_files(fs, fixed_folder(pattern), output)
     count = 0
     try:
         for found in matching(fs, pattern):
-            if shows_hidden or not found.path.rsplit("/", 1)[-1].startswith("."):
+            is_shown = shows_hidden or not found.path.rsplit("/", 1)[-1].startswith(".")
+            if is_shown and not is_own(found.path):
                 count += 1
                 yield _unseen(fs, "", found, defaults) or _listed(fs, found.path, found.info, defaults)
     except ValueError as error:

@@ -67,10 +67,15 @@ def matching(fs: Any, pattern: str) -> Iterator[Found]:
         yield from (Found(path, info) for path, info in sorted(found.items()) if info["type"] != "directory")
         return
     wanted, enters = re.compile(glob_translate(pattern)), _leads_to(pattern)
-    root = re.split(r"[*?\[]", pattern, maxsplit=1)[0].rpartition("/")[0] or "/"
+    root = fixed_folder(pattern)
     for one in walk(fs, root, enters) if fs.isdir(root) else ():
         if one.error or (enters(one.path) if one.links_to else wanted.match(one.path)):
             yield one
+
+
+def fixed_folder(pattern: str) -> str:
+    """The folder of a glob before its first wildcard."""
+    return re.split(r"[*?\[]", pattern, maxsplit=1)[0].rpartition("/")[0] or "/"
 
 
 def _leads_to(pattern: str) -> Callable[[str], bool]:

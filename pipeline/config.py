@@ -34,6 +34,9 @@ def _one_or_many(value: Any) -> Any:
 Texts = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 """A list of texts; a single text stands for a list of one."""
 
+Inputs = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_one_or_many)]
+"""The same of places, none of them empty: that would be the folder in which the command runs."""
+
 
 Address = Annotated[str, Field(pattern=r"^[^\s/:]+:\d{1,5}$")]
 """HOST:PORT."""
@@ -247,7 +250,7 @@ class MetricsConfig(Section):
 class Config(Section):
     """Everything that one run needs to know."""
 
-    input: Texts = Field(min_length=1, description="Folders, files, globs, URIs or manifests.")
+    input: Inputs = Field(min_length=1, description="Folders, files, globs, URIs or manifests.")
     output: str = Field(min_length=1, description="Folder or URI for the tables.")
     model: str = Field(
         "fun-asr-nano",

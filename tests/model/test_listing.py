@@ -64,12 +64,40 @@ def test_a_changed_file_is_another_recording(folder):
     assert before.fingerprint != after.fingerprint
 
 
-def test_the_output_is_no_input(folder):
-    (folder / "out/recordings").mkdir(parents=True)
-    (folder / "out/recordings/x.wav").write_bytes(b"x")
-    found = names(listed(folder, output=folder / "out"))
-    assert "a.wav" in found
-    assert not [name for name in found if name.startswith("out/")]
+OWN = ("recordings/run=1/p.parquet", "segments/run=1/p.parquet", "runs/1/_SUCCESS", "_work/lock", "latest.spark.sql")
+
+
+@pytest.fixture
+def output(folder):
+    """An output inside the folder, with something that was exported into it."""
+    for name in (*OWN, "clips/x.wav"):
+        (folder / "out" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "out" / name).write_bytes(b"x")
+    return folder / "out"
+
+
+@pytest.mark.parametrize("root", ["{}", "{}/", "{}/../in", "file://{}", "{}/**", "{}/../link"])
+def test_an_output_inside_the_input_is_no_input(folder, output, root):
+    (folder.parent / "link").symlink_to(folder)
+    found = listed(root.format(folder), output=output)
+    assert {"a.wav", "b/a.wav"} <= {name.removeprefix(f"file://{folder.parent}/link/") for name in names(found)}
+    assert not [name for name in names(found) if "out/" in name]
+
+
+@pytest.mark.parametrize("root", ["{}", "{}/", "{}/**"])
+def test_in_an_output_that_is_the_input_only_what_a_run_writes_is_no_input(output, root):
+    assert names(listed(root.format(output), output=output)) == ["out/clips/x.wav"]
+
+
+def test_an_output_around_the_input_hides_no_recording(folder):
+    assert "b/a.wav" in names(listed(folder / "b", output=folder))
+    (folder / "runs/1").mkdir(parents=True)
+    (folder / "runs/1/report.html").write_bytes(b"x")
+    assert names(listed(folder / "runs", output=folder)) == []
+
+
+def test_a_file_that_is_named_is_taken_wherever_it_is(folder, output):
+    assert names(listed(output / "clips/x.wav", output=output)) == ["out/clips/x.wav"]
 
 
 def test_a_file_named_on_purpose_is_taken_whatever_its_ending(folder):

@@ -46,6 +46,7 @@ def test_every_command_explains_itself(command, capsys):
     ("arguments", "says"),
     [
         (["transcribe"], ["2 problems", "input: is required", "output: is required"]),
+        (["transcribe", "", "--output", "OUT", "--model", "demo"], ['input.0 = ""']),
         (["transcribe", "/nowhere/x", "--output", "OUT", "--model", "demo"], ["/nowhere/x: there is no such file"]),
         (["transcribe", "IN", "--output", "OUT", "--set", "plan.unit=3"], ["plan.unit: unknown key; did you mean"]),
         (["transcribe", "IN", "--output", "OUT", "--language", "klingon"], ["klingon", "unknown"]),
