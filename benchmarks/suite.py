@@ -46,11 +46,22 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "bench", help="checkpoints of random weights")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
     arguments = parser.parse_args()
+    if arguments.where != "host" and not arguments.tiny and (problem := gpu_problem()):
+        parser.error(problem)
     outcomes = {task.name: run(task) for task in TASKS[arguments.where](arguments)}
     print("\n| task | outcome |\n| --- | --- |")
     for name, outcome in outcomes.items():
         print(f"| {name} | {outcome} |")
     return int(any(outcome.startswith("FAILED") for outcome in outcomes.values()))
+
+
+def gpu_problem() -> str | None:
+    """Why nothing can be measured on a GPU here; None where it can."""
+    if importlib.util.find_spec("torch") is None:
+        return "torch is not installed for this Python; make bench-gpu PYTHON=... names another"
+    import torch
+
+    return None if torch.cuda.is_available() else "torch finds no GPU here; --tiny shows on a CPU that everything runs"
 
 
 def run(task: Task) -> str:

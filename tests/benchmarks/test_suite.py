@@ -91,6 +91,16 @@ def test_a_task_that_fails_or_takes_too_long_or_cannot_be_done_is_told(monkeypat
     assert run(Task("a", ["-c", "raise SystemExit(3)"], 60)) == "FAILED: exit code 3"
     assert run(Task("b", ["-c", "import time; time.sleep(60)"], 0.2)).startswith("FAILED: more than")
     assert run(Task("c", ["-c", ""], 60, ("no_such_package",))) == "left out: no_such_package not installed"
-    monkeypatch.setitem(suite.TASKS, "gpu", lambda _: [Task("a", ["-c", "raise SystemExit(3)"], 60)])
-    monkeypatch.setattr(sys, "argv", ["", "gpu"])
+    monkeypatch.setitem(suite.TASKS, "host", lambda _: [Task("a", ["-c", "raise SystemExit(3)"], 60)])
+    monkeypatch.setattr(sys, "argv", ["", "host"])
     assert suite.main() == 1
+
+
+@pytest.mark.parametrize("part", ["gpu", "gpu-end"])
+def test_where_there_is_no_gpu_nothing_begins(part, monkeypatch, capsys):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setitem(suite.TASKS, part, lambda _: pytest.fail("it began"))
+    monkeypatch.setattr(sys, "argv", ["", part])
+    with pytest.raises(SystemExit):
+        suite.main()
+    assert "no GPU here" in capsys.readouterr().err
