@@ -95,7 +95,7 @@ class _Channel:
 
 
 def frame_energies(samples: Samples) -> npt.NDArray[np.float64]:
-    """Mean square of each frame of 512 samples, in squared units of int16; a rest at the end counts as a frame."""
+    """(frames,) mean square of each 512 samples, in squared units of int16; a rest at the end counts as a frame."""
     whole = len(samples) // FRAME_SAMPLES
     frames = samples[: whole * FRAME_SAMPLES].reshape(whole, FRAME_SAMPLES)
     energies = [_mean_square(frames[first : first + _BLOCK_FRAMES]) for first in range(0, whole, _BLOCK_FRAMES)]

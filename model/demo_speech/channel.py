@@ -29,8 +29,8 @@ CLEAN = Channel()
 PHONE = Channel(noise_db=15.0, phone=True)
 
 
-def through(samples: Samples, channel: Channel, generator: np.random.Generator) -> Samples:
-    """The samples as they arrive: scaled, with noise, and sent through 8 kHz mu-law where the channel is a phone."""
+def apply_channel(samples: Samples, channel: Channel, generator: np.random.Generator) -> Samples:
+    """The samples, (n,) in [-1, 1], as they arrive: scaled, with noise, and in 8 kHz mu-law where it is a phone."""
     arrived = samples * np.float32(10 ** (channel.gain_db / 20))
     if channel.noise_db is not None:
         arrived = arrived + noise(arrived, channel.noise_db, channel.brown, generator)
@@ -38,7 +38,7 @@ def through(samples: Samples, channel: Channel, generator: np.random.Generator) 
 
 
 def noise(samples: Samples, snr_db: float, brown: bool, generator: np.random.Generator) -> Samples:
-    """White or brown-ish noise at a level below the power of the samples that are not silent."""
+    """White or brown-ish noise, as long as the samples, `snr_db` below the power of those that are not silent."""
     raw = generator.standard_normal(len(samples)).astype(np.float32)
     if brown:
         raw = np.cumsum(raw, dtype=np.float64)

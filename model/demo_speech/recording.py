@@ -175,5 +175,5 @@ def arrive(samples: Samples, channel: Channel, random: Random) -> Samples:
     """Each audio channel after its own way through the same kind of channel."""
     generator = np.random.default_rng(random.getrandbits(63))
     if samples.ndim == 1:
-        return channels.through(samples, channel, generator)
-    return np.stack([channels.through(column, channel, generator) for column in samples.T], axis=1)
+        return channels.apply_channel(samples, channel, generator)
+    return np.stack([channels.apply_channel(column, channel, generator) for column in samples.T], axis=1)

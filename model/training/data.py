@@ -141,7 +141,7 @@ def group(lengths: NDArray[np.int64], order: NDArray[np.int64], batch_frames: in
 
 
 def pad(rows: Sequence[Tensor], length: int, value: int) -> Tensor:
-    """Rows of integers as one tensor, filled up on the right."""
+    """Rows of integers as one tensor, (rows, length), filled up on the right with `value`."""
     out = torch.full((len(rows), length), value, dtype=torch.long)
     for index, row in enumerate(rows):
         out[index, : len(row)] = row

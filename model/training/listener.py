@@ -101,7 +101,14 @@ def count_code(ordinals: Tensor) -> Tensor:
 
 
 def guided_loss(attentions: Sequence[Tensor], rows: Tensor, positions: Tensor, inside: Tensor) -> Tensor:
-    """Mean -log of the attention that guided heads pay to the frames of the token that is to be written."""
+    """Mean -log of the attention that guided heads pay to the frames of the token that is to be written.
+
+    Args:
+        attentions: by layer, (batch, heads, positions, positions).
+        rows: (tokens,) row of each token that is to be written.
+        positions: (tokens,) position that writes it.
+        inside: (tokens, positions) whether a position is one of its frames.
+    """
     losses = []
     for layer in GUIDED_LAYERS:
         paid = attentions[layer][rows, :GUIDED_HEADS, positions].float()

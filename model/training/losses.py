@@ -18,7 +18,14 @@ def frame_loss(log_probs: Tensor, labels: Tensor) -> Tensor:
 
 
 def ctc_loss(log_probs: Tensor, lengths: Tensor, tokens: list[Tensor], blank: int) -> Tensor:
-    """CTC loss, a token on average."""
+    """CTC loss, a token on average.
+
+    Args:
+        log_probs: (batch, frames, classes).
+        lengths: (batch,) frames of each row.
+        tokens: of each row, (tokens,).
+        blank: the class of no token.
+    """
     return functional.ctc_loss(
         log_probs.transpose(0, 1),
         torch.cat(tokens),

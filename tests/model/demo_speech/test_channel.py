@@ -6,11 +6,11 @@ import pytest
 from funasr_beam.model.demo_speech.channel import (
     SAMPLE_RATE,
     Channel,
+    apply_channel,
     decode_mulaw,
     encode_mulaw,
     mulaw_phone,
     noise,
-    through,
 )
 
 
@@ -31,7 +31,7 @@ def test_noise_has_the_ratio_that_was_asked_for(brown: bool) -> None:
 
 
 def test_a_gain_scales_the_samples() -> None:
-    quiet = through(tone(300), Channel(gain_db=-20), np.random.default_rng(0))
+    quiet = apply_channel(tone(300), Channel(gain_db=-20), np.random.default_rng(0))
     assert np.allclose(quiet, tone(300) / 10, atol=1e-6)
 
 
@@ -49,4 +49,4 @@ def test_mu_law_is_fine_for_quiet_samples_and_coarse_for_loud_ones() -> None:
 
 def test_digital_silence_stays_silent_without_noise() -> None:
     silence = np.zeros(SAMPLE_RATE, dtype=np.float32)
-    assert not through(silence, Channel(phone=True), np.random.default_rng(0)).any()
+    assert not apply_channel(silence, Channel(phone=True), np.random.default_rng(0)).any()
