@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers.models.fun_asr_nano.configuration_fun_asr_nano import FunAsrNanoAdaptorConfig
@@ -142,7 +143,11 @@ def load_ctc_head(folder: Path, device: str = "cpu") -> CtcHead | None:
 
 def _load_weights(head: CtcHead, weights: Path) -> None:
     try:
-        head.load_state_dict(load_file(weights))
+        tensors = load_file(weights)
+    except (SafetensorError, OSError) as error:
+        raise CtcHeadError(f"{weights} is damaged: {error}") from error
+    try:
+        head.load_state_dict(tensors)
     except RuntimeError as error:
         raise CtcHeadError(f"{weights} does not fit {CONFIG_NAME}: {error}") from error
 

@@ -16,6 +16,7 @@ from funasr_beam.model.errors import UsageError
 from funasr_beam.model.languages import LANGUAGE_CODES, language_code
 from funasr_beam.model.metrics.groups import parse_grouping
 from funasr_beam.model.segmentation import SegmentationConfig
+from funasr_beam.model.storable import is_storable
 from funasr_beam.pipeline.refused import refuse_runner
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -49,7 +50,16 @@ Retry = Literal["passing", "failed", "partial", "all"]
 class Section(BaseModel):
     """A frozen group of settings that knows no other keys than its own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _check_text(cls, value: Any) -> Any:
+        """What a command line may hold and no file that a run writes."""
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and not is_storable(text):
+                raise ValueError("is not valid UTF-8")
+        return value
 
 
 class PlanConfig(Section):
@@ -337,7 +347,7 @@ def text_hash(config: Config, segmentation: SegmentationConfig, model: str, vers
 
 def _read_toml(file: Path, problems: list[str]) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         problems.append(f"{file}: there is no such file")
     except (OSError, UnicodeDecodeError) as error:

@@ -12,7 +12,10 @@ from funasr_beam.pipeline.engines.base import Engine
 from funasr_beam.pipeline.progress import Display, Watch
 
 _LOOK_EVERY_S = 0.5
-_TOLD = re.compile(r"funasr_beam\.model\.errors\.RunError: (.+?)(?: \[while running|\n\n|$)", re.DOTALL)
+_TOLD = re.compile(
+    r"funasr_beam\.model\.(?:errors\.RunError|stored_files\.DamagedFileError): (.+?)(?: \[while running|\n\n|$)",
+    re.DOTALL,
+)
 _ENDED = re.compile(r"failed in state (\w+): (?:[\w.$]+: )?(.+)")  # as Beam tells what a job server said
 _GO_ON = "what is committed is kept: the same command goes on from there"
 _log = logging.getLogger("funasr_beam")

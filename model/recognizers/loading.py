@@ -146,11 +146,13 @@ def _check_complete(report: Any, folder: Path) -> None:
 @contextlib.contextmanager
 def _readable_errors(folder: Path) -> Iterator[None]:
     """Turn what transformers and safetensors raise on damaged folders into one message."""
+    from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
+    known = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
     try:
         yield
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except (*known, SafetensorError, StrictDataclassError) as error:
         raise RunError(f"{folder} cannot be loaded: {type(error).__name__}: {error}") from error
 
 

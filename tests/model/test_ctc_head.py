@@ -66,6 +66,15 @@ def test_half_a_head_is_an_error(head: CtcHead, tmp_path: Path, missing: str) ->
         load_ctc_head(tmp_path)
 
 
+@pytest.mark.parametrize("share", [0, 2])
+def test_weights_that_are_cut_off_are_an_error(head: CtcHead, tmp_path: Path, share: int) -> None:
+    head.save(tmp_path)
+    weights = tmp_path / WEIGHTS_NAME
+    weights.write_bytes(weights.read_bytes()[: weights.stat().st_size * share // 3])
+    with pytest.raises(CtcHeadError, match="is damaged"):
+        load_ctc_head(tmp_path)
+
+
 def test_an_untrained_head_is_refused(head: CtcHead, tmp_path: Path) -> None:
     head.save(tmp_path)
     _change(tmp_path, trained=False)

@@ -21,6 +21,11 @@ def test_later_sources_win(tmp_path):
     assert (config.plan.unit_s, config.plan.span_s, config.model) == (120, 30, "demo")
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "run.toml").write_text("[plan]\r\nunit_s = 5\r\n", encoding="utf-8-sig")
+    assert load_config(tmp_path / "run.toml", [], REQUIRED).plan.unit_s == 5
+
+
 def test_all_problems_are_told_at_once(tmp_path):
     file = tmp_path / "run.toml"
     file.write_text('input = ["x"]\nouput = "y"\n[batching]\nmax_items = -1\n')
@@ -42,6 +47,9 @@ def test_settings_that_contradict_each_other_are_named():
         ("plan.unit_s=soon", 'plan.unit_s = "soon": '),
         ("plan.unit=60", "plan.unit: unknown key; did you mean unit_s?"),
         ("recognition.language=klingon", 'recognition.language = "klingon": unknown'),
+        ("plan.span_s=inf", "plan.span_s = Infinity: input should be a finite number"),
+        ("recognition.context=\udcff", 'recognition.context = "\udcff": is not valid UTF-8'),
+        ("recognition.hotwords=['a', '\udcff']", "recognition.hotwords = "),
         ("recognition.itn=maybe", 'recognition.itn = "maybe": '),
     ],
 )

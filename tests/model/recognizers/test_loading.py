@@ -1,14 +1,15 @@
+import json
 import shutil
 
 import pytest
 import torch
-from transformers import FunAsrNanoForConditionalGeneration
+from transformers import FunAsrNanoForConditionalGeneration, Qwen3ASRProcessor
 
 from funasr_beam.model.checkpoint import resolve
 from funasr_beam.model.errors import RunError
 from funasr_beam.model.recognizers.base import RecognizerSettings
 from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
-from funasr_beam.model.recognizers.loading import check_attention, load_model
+from funasr_beam.model.recognizers.loading import check_attention, load_model, load_processor
 from tests.audio_doubles import mixed_utterances
 
 
@@ -66,6 +67,21 @@ def test_truncated_weights_are_a_readable_error(tiny_checkpoint, tmp_path):
     (folder / "model.safetensors").write_bytes(content[: len(content) // 2])
     with pytest.raises(RunError, match="cannot be loaded"):
         FunAsrNanoRecognizer.load(resolve(str(folder)), RecognizerSettings(device="cpu"))
+
+
+def test_a_configuration_that_contradicts_itself_is_a_readable_error(tiny_checkpoint, tmp_path):
+    folder = tmp_path / "odd"
+    shutil.copytree(tiny_checkpoint, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["hidden_size"] *= 3
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(RunError, match="odd cannot be loaded: StrictDataclass"):
+        load_model(folder, torch.device("cpu"))
+
+
+def test_the_files_of_another_family_are_a_readable_error(tiny_checkpoint):
+    with pytest.raises(RunError, match="cannot be loaded: AttributeError"):
+        load_processor(tiny_checkpoint, Qwen3ASRProcessor)
 
 
 def test_weights_stored_in_float16_are_computed_in_float32(tiny_checkpoint, tmp_path, utterances):
