@@ -163,12 +163,12 @@ def shift(turn: Turn, by_s: float) -> Turn:
 
 def mix(placed: list[tuple[float, Samples, Turn]], duration_s: float, stereo: bool) -> Samples:
     """The sentences laid on silence: (samples,) or, in stereo, (samples, 2) with a channel for each speaker."""
-    canvas = np.zeros((round(duration_s * SAMPLE_RATE) + 1, 2 if stereo else 1), dtype=np.float32)
+    mixed = np.zeros((round(duration_s * SAMPLE_RATE) + 1, 2 if stereo else 1), dtype=np.float32)
     for start_s, spoken, turn in placed:
         begin = round(start_s * SAMPLE_RATE)
-        end = min(begin + len(spoken), len(canvas))
-        canvas[begin:end, turn.speaker if stereo else 0] += spoken[: end - begin]
-    return canvas if stereo else canvas[:, 0]
+        end = min(begin + len(spoken), len(mixed))
+        mixed[begin:end, turn.speaker if stereo else 0] += spoken[: end - begin]
+    return mixed if stereo else mixed[:, 0]
 
 
 def arrive(samples: Samples, channel: Channel, random: Random) -> Samples:

@@ -63,7 +63,7 @@ _Best = tuple[int, list[_Origin]]
 """The weight of a reading, and the ways to it: several where they have the same weight."""
 
 
-class _Leap(NamedTuple):
+class _Transition(NamedTuple):
     """An arc with all the arcs without input before it."""
 
     piece: Piece
@@ -103,7 +103,7 @@ class Transducer:
         self._start = _Readings((int(fst.start),), (0,))
         self._sets: dict[tuple[tuple[int, ...], tuple[int, ...]], _Readings] = {}
         self._known_silent: dict[int, list[_Arc]] = {}
-        self._known_leaps: dict[tuple[int, int], Sequence[_Leap]] = {}
+        self._known_transitions: dict[tuple[int, int], Sequence[_Transition]] = {}
 
     def best_path(self, text: bytes) -> BestPath | None:
         """The best path of a text; None where the grammar has none."""
@@ -120,8 +120,8 @@ class Transducer:
 
     def _step(self, readings: _Readings, byte: int) -> _Step | None:
         """Where a byte leads; None: nowhere."""
-        leaps = [self._leaps(state, byte) for state in readings.states]
-        found = _best(readings.weights, leaps)
+        transitions = [self._transitions(state, byte) for state in readings.states]
+        found = _best(readings.weights, transitions)
         step = self._make_step(found) if found else None
         readings.steps[byte] = step
         return step
@@ -138,26 +138,26 @@ class Transducer:
 
     def _ending(self, readings: _Readings) -> tuple[_Origin, ...]:
         """The best readings that may end here; none if none may."""
-        leaps = [
+        transitions = [
             [
-                _Leap(Piece(written, b""), weight + self._final[end], 0)
+                _Transition(Piece(written, b""), weight + self._final[end], 0)
                 for written, weight, end in self._silently(state)
                 if end in self._final
             ]
             for state in readings.states
         ]
-        found = _best(readings.weights, leaps)
+        found = _best(readings.weights, transitions)
         return tuple(found[0][1]) if found else ()
 
-    def _leaps(self, state: int, byte: int) -> Sequence[_Leap]:
+    def _transitions(self, state: int, byte: int) -> Sequence[_Transition]:
         """What can come of a state by a byte."""
-        if (state, byte) not in self._known_leaps:
-            self._known_leaps[state, byte] = [
-                _Leap(Piece(written, output), before + weight, target)
+        if (state, byte) not in self._known_transitions:
+            self._known_transitions[state, byte] = [
+                _Transition(Piece(written, output), before + weight, target)
                 for written, before, place in self._silently(state)
                 for output, weight, target in self._arcs[place].get(byte, ())
             ]
-        return self._known_leaps[state, byte]
+        return self._known_transitions[state, byte]
 
     def _silently(self, state: int) -> list[_Arc]:
         """The best ways from a state without input, staying there included; several to one state if equally good."""
@@ -166,17 +166,17 @@ class Transducer:
         return self._known_silent[state]
 
 
-def _best(weights: Sequence[int], leaps: Sequence[Sequence[_Leap]]) -> dict[int, _Best]:
-    """The best ways by target from readings with these weights and leaps."""
+def _best(weights: Sequence[int], transitions: Sequence[Sequence[_Transition]]) -> dict[int, _Best]:
+    """The best ways by target from readings with these weights and transitions."""
     found: dict[int, _Best] = {}
-    for source, (weight, own) in enumerate(zip(weights, leaps, strict=True)):
-        for leap in own:
-            total = weight + leap.weight
-            known = found.get(leap.target)
+    for source, (weight, own) in enumerate(zip(weights, transitions, strict=True)):
+        for transition in own:
+            total = weight + transition.weight
+            known = found.get(transition.target)
             if known is None or total < known[0]:
-                found[leap.target] = (total, [_Origin(source, leap.piece)])
+                found[transition.target] = (total, [_Origin(source, transition.piece)])
             elif total == known[0]:
-                known[1].append(_Origin(source, leap.piece))
+                known[1].append(_Origin(source, transition.piece))
     return found
 
 
@@ -253,7 +253,7 @@ def _trace_first(steps: Sequence[_Step], ending: tuple[_Origin, ...]) -> BestPat
     for step, places in zip(steps, reversed(needed[:-1]), strict=True):
         ways = {place: min(_extended(ways, origin) for origin in step.origins[place]) for place in places}
     _, chain = min(_extended(ways, origin) for origin in ending)
-    *origins, last = _unwound(chain)
+    *origins, last = _backtrace(chain)
     return BestPath(tuple(origin.piece for origin in origins), last.piece.before)
 
 
@@ -266,7 +266,7 @@ def _extended(ways: dict[int, _Way], origin: _Origin) -> _Way:
     return b"".join([output, *origin.piece]), (origin, chain)
 
 
-def _unwound(chain: tuple[Any, ...]) -> list[_Origin]:
+def _backtrace(chain: tuple[Any, ...]) -> list[_Origin]:
     origins = []
     while chain:
         origin, chain = chain
