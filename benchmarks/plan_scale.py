@@ -35,10 +35,10 @@ from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.config import MetricsConfig
 from funasr_beam.pipeline.current import current_rows
 from funasr_beam.pipeline.done import read_done
-from funasr_beam.pipeline.guard import read_guard
 from funasr_beam.pipeline.latest_sql import write_latest_sql
 from funasr_beam.pipeline.metrics import RunFacts, write_metrics
 from funasr_beam.pipeline.plan import Plan, PlanSettings, make_plan
+from funasr_beam.pipeline.regressions import read_regressions
 from funasr_beam.pipeline.run_folder import clear_leftovers, finish_run, finished_run_ids, list_runs, open_run
 
 RESULTS = Path(__file__).parent / "results" / "plan_scale.json"
@@ -91,7 +91,7 @@ def make_tables(output: Folder) -> int:
 def finish(output: Folder) -> int:
     """Guard, metrics, SQL, `_SUCCESS`, clearing up."""
     run = list_runs(output)[-1]
-    write_metrics(output, run, MetricsConfig(), RunFacts(1.0, 0, read_guard(output, run.id)))
+    write_metrics(output, run, MetricsConfig(), RunFacts(1.0, 0, read_regressions(output, run.id)))
     write_latest_sql(output, [*finished_run_ids(output), run.id])
     finish_run(output, run)
     clear_leftovers(output, KEY)

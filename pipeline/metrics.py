@@ -16,7 +16,7 @@ from funasr_beam.model.records import Seconds
 from funasr_beam.model.storage import Folder
 from funasr_beam.model.tables import TABLES
 from funasr_beam.pipeline.config import MetricsConfig
-from funasr_beam.pipeline.guard import GuardReport
+from funasr_beam.pipeline.regressions import Regressions
 from funasr_beam.pipeline.run_folder import Run, parts, write_json
 from funasr_beam.pipeline.views import open_views
 
@@ -70,7 +70,7 @@ class RunFacts:
 
     wall_s: Seconds
     unchanged: int  # recordings that an earlier run had done
-    guard: GuardReport = GuardReport()
+    regressions: Regressions = Regressions()
 
 
 def write_metrics(output: Folder, run: Run, config: MetricsConfig, facts: RunFacts) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def write_metrics(output: Folder, run: Run, config: MetricsConfig, facts: RunFac
     prices = Prices(config.cpu_hour, config.gpu_hour)
     metrics = measure_output(output, [parse_grouping(text) for text in config.group_by], run.id)
     totals = summarize_run(metrics.everything, prices, facts.wall_s, facts.unchanged)
-    summary = {"run_id": run.id, **with_groups(metrics, prices, totals), "guard": asdict(facts.guard)}
+    summary = {"run_id": run.id, **with_groups(metrics, prices, totals), "regressions": asdict(facts.regressions)}
     output.write(f"{run.folder}/metrics.parquet", table_bytes(metrics_table(metrics, prices, run.id, totals)))
     write_json(output, f"{run.folder}/metrics.json", summary)
     return summary

@@ -40,21 +40,21 @@ def print_summary(report: RunReport, max_failed: float) -> None:
         console.print(
             f"unlike the runs before it: {names}; see funasr-beam drift {report.output.show()}", style="yellow"
         )
-    _print_guard(console, metrics["guard"])
+    _print_regressions(console, metrics["regressions"])
     if report.failed_share > max_failed:
         console.print(f"{report.failed_share:.1%} failed, more than --max-failed {max_failed:.1%}", style="red")
 
 
-def _print_guard(console: Console, guard: Mapping[str, Any]) -> None:
+def _print_regressions(console: Console, regressions: Mapping[str, Any]) -> None:
     """What somebody should look at who trusts that another try or another model is never worse."""
-    if guard["kept_older"]:
+    if regressions["kept_older"]:
         console.print(
-            f"{guard['kept_older']:,} came out worse than before; the older rows stay current", style="yellow"
+            f"{regressions['kept_older']:,} came out worse than before; the older rows stay current", style="yellow"
         )
-        _print_some(console, guard["kept_older"], guard["kept_older_uris"])
-    if guard["dropped"]:
-        console.print(f"{guard['dropped']:,} have less than half of their former text now", style="yellow")
-        _print_some(console, guard["dropped"], guard["dropped_uris"])
+        _print_some(console, regressions["kept_older"], regressions["kept_older_uris"])
+    if regressions["dropped"]:
+        console.print(f"{regressions['dropped']:,} have less than half of their former text now", style="yellow")
+        _print_some(console, regressions["dropped"], regressions["dropped_uris"])
 
 
 def _print_some(console: Console, count: int, uris: Sequence[str]) -> None:

@@ -38,7 +38,6 @@ from funasr_beam.pipeline.config import Config, text_hash
 from funasr_beam.pipeline.done import read_done
 from funasr_beam.pipeline.drift import drift_of_unfinished
 from funasr_beam.pipeline.engines.base import Engine
-from funasr_beam.pipeline.guard import read_guard
 from funasr_beam.pipeline.latest_sql import write_latest_sql
 from funasr_beam.pipeline.metrics import RunFacts, write_metrics
 from funasr_beam.pipeline.plan import (
@@ -51,6 +50,7 @@ from funasr_beam.pipeline.plan import (
     probes_at_once,
 )
 from funasr_beam.pipeline.progress import Display, UnitWatch
+from funasr_beam.pipeline.regressions import read_regressions
 from funasr_beam.pipeline.report.write import write_run_report
 from funasr_beam.pipeline.run_folder import (
     Run,
@@ -135,7 +135,7 @@ def transcribe(config: Config, display: Display) -> RunReport:
         output.remove("_work/drafts")  # what a killed run had begun to write
         work = _Work(config, engine, output, checkpoint, segmentation, key, claim)
         run, plan = without_damage(output, lambda: _published(work, display))
-        facts = RunFacts(time.monotonic() - began, plan.totals.unchanged, read_guard(output, run.id))
+        facts = RunFacts(time.monotonic() - began, plan.totals.unchanged, read_regressions(output, run.id))
         summary = _finish(output, run, config, facts)
     return RunReport(run.id, output, summary)
 

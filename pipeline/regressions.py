@@ -1,4 +1,4 @@
-"""What the guard did in a run: rows that did not become current, and transcripts that became much shorter."""
+"""What a run made worse: rows that did not become current, and transcripts that became much shorter."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ _SAME_BYTES = ["uri", "recording_id", "fingerprint"]
 
 
 @dataclass(frozen=True)
-class GuardReport:
+class Regressions:
     """Counts, and the first URIs of each kind."""
 
     kept_older: int = 0
@@ -28,17 +28,17 @@ class GuardReport:
     dropped_uris: tuple[str, ...] = ()
 
 
-def read_guard(output: Folder, run_id: str) -> GuardReport:
+def read_regressions(output: Folder, run_id: str) -> Regressions:
     """What becomes of the rows of a run that is published, but has no `_SUCCESS` yet."""
     if not finished_run_ids(output):
-        return GuardReport()
+        return Regressions()
     rows = stored_rows(output, also=(run_id,))
     is_mine = pc.equal(rows[RUN], run_id)
     current = pa.array(current_mask(rows))
     kept = rows.filter(pc.and_(is_mine, pc.invert(current)))
     before = rows.filter(pc.invert(is_mine))
     dropped = _dropped(rows.filter(pc.and_(is_mine, current)), before.filter(pa.array(current_mask(before))))
-    return GuardReport(kept.num_rows, dropped.num_rows, _uris(kept), _uris(dropped))
+    return Regressions(kept.num_rows, dropped.num_rows, _uris(kept), _uris(dropped))
 
 
 def _dropped(now: pa.Table, before: pa.Table) -> pa.Table:
