@@ -187,4 +187,4 @@ def _suggest(wanted: str) -> str:
         return "did you mean " + ", ".join(
             f"{name} ({_CODES[name]})" if name != _CODES[name] else name for name in near
         )
-    return "known codes: " + ", ".join(LANGUAGE_NAMES)
+    return "known codes: " + ", ".join(LANGUAGE_CODES)
