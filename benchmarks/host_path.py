@@ -175,16 +175,16 @@ def ledger_of(runs: Runs, base_s: float, full_s: float) -> Ledger:
 
     loading, total = ("decode", "receive samples"), speeds("total")
     return Ledger(
-        full_s,
-        statistics.median(total),
-        min(total),
-        max(total),
-        full_s / statistics.median(full["total"] for _, full in runs),
-        statistics.median(base["total"] for base, _ in runs),
-        statistics.median(speeds(*loading)),
-        statistics.median(speeds("VAD")),
-        statistics.median(speeds(*loading, "VAD")),
-        _stages(runs, (full_s - base_s) / 60),
+        audio_s=full_s,
+        x_realtime=statistics.median(total),
+        slowest=min(total),
+        fastest=max(total),
+        x_realtime_with_start=full_s / statistics.median(full["total"] for _, full in runs),
+        start_cpu_s=statistics.median(base["total"] for base, _ in runs),
+        loading=statistics.median(speeds(*loading)),
+        vad=statistics.median(speeds("VAD")),
+        both=statistics.median(speeds(*loading, "VAD")),
+        stages_ms_per_audio_minute=_stages(runs, (full_s - base_s) / 60),
     )
 
 

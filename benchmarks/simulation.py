@@ -192,11 +192,42 @@ class SimulatedRecognizer:
         media = span.media or MEDIA
         if share(name, self.night, "fails") < self.failing_share:
             failure = Failure("decode", Cause.STORAGE_UNAVAILABLE, "the storage did not answer")
-            return SpanResult(span.id, span.recording.id, span.index, 0.0, 0.0, media, failure=failure)
+            return SpanResult(
+                span_id=span.id,
+                recording_id=span.recording.id,
+                index=span.index,
+                start_s=0.0,
+                end_s=0.0,
+                media=media,
+                failure=failure,
+            )
         text = f"{name} {span.recording.fingerprint}"
-        segment = SegmentResult(0, 0, 1.0, 5.0, text, text, "en", None, "none", -0.1, 0.9, "stop", 8)
+        segment = SegmentResult(
+            channel=0,
+            index=0,
+            start_s=1.0,
+            end_s=5.0,
+            text=text,
+            text_raw=text,
+            language="en",
+            words=None,
+            timestamp_source="none",
+            avg_logprob=-0.1,
+            confidence=0.9,
+            finish_reason="stop",
+            num_tokens=8,
+        )
         speech = (SpeechInterval(0, 1.0, 5.0),)
-        return SpanResult(span.id, span.recording.id, span.index, 0.0, 60.0, media, (segment,), speech)
+        return SpanResult(
+            span_id=span.id,
+            recording_id=span.recording.id,
+            index=span.index,
+            start_s=0.0,
+            end_s=60.0,
+            media=media,
+            segments=(segment,),
+            speech=speech,
+        )
 
 
 class _Recognize(beam.DoFn):  # type: ignore[misc]

@@ -164,14 +164,14 @@ class FrontEnd:
             segments += cut
         vad_s = detect_s + time.perf_counter() - began
         return SpanAudio(
-            piece.span,
-            piece.media,
-            piece.start_s,
-            piece.end_s,
-            tuple(segments),
-            tuple(speech),
-            piece.layout,
-            piece.notes,
+            span=piece.span,
+            media=piece.media,
+            start_s=piece.start_s,
+            end_s=piece.end_s,
+            segments=tuple(segments),
+            speech=tuple(speech),
+            layout=piece.layout,
+            notes=piece.notes,
             seconds=piece.seconds + StageSeconds(vad_s=vad_s),
         )
 
@@ -202,14 +202,14 @@ def _piece(span: Span, decoded: DecodedRange, start_s: Seconds, end_s: Seconds, 
     samples = _slice(decoded, start_s, end_s)
     layout = channel_evidence(samples)
     return _Piece(
-        span,
-        replace(decoded.summary.media, duration_s=span.media.duration_s if span.media else None),
-        start_s,
-        end_s,
-        samples,
-        layout,
-        tuple(Failure("decode", note.cause, note.message) for note in decoded.summary.notes),
-        StageSeconds(decode_s=decode_s, vad_s=time.perf_counter() - began),
+        span=span,
+        media=replace(decoded.summary.media, duration_s=span.media.duration_s if span.media else None),
+        start_s=start_s,
+        end_s=end_s,
+        samples=samples,
+        layout=layout,
+        notes=tuple(Failure("decode", note.cause, note.message) for note in decoded.summary.notes),
+        seconds=StageSeconds(decode_s=decode_s, vad_s=time.perf_counter() - began),
     )
 
 

@@ -38,15 +38,15 @@ def read_runs(output: Folder) -> list[RunFacts]:
         counts = {status: count for status, count in metrics.get("recordings", {}).items() if count}
         state = "unfinished" if run.id not in finished else "finished" if run.id in stored else "compacted"
         return RunFacts(
-            run.id,
-            run.started_at,
-            state,
-            run.kind,
-            config.get("model"),
-            run.text_hash,
-            counts,
-            metrics.get("audio_hours"),
-            metrics.get("wall_s"),
+            run_id=run.id,
+            started_at=run.started_at,
+            state=state,
+            kind=run.kind,
+            model=config.get("model"),
+            config_hash=run.text_hash,
+            recordings=counts,
+            audio_hours=metrics.get("audio_hours"),
+            wall_s=metrics.get("wall_s"),
         )
 
     with ThreadPoolExecutor(_READERS, "runs") as pool:

@@ -184,7 +184,18 @@ def _segments_of(batch: "pa.RecordBatch") -> Iterator[tuple[_Key, ExportSegment]
         segment_id = f"{name}-{channel}-{round(start_s * 1000):09d}-{round(end_s * 1000):09d}"
         yield (
             (name, recording_id),
-            ExportSegment(segment_id, channel, start_s, end_s, text, language, speaker, confidence, snr_db, words),
+            ExportSegment(
+                id=segment_id,
+                channel=channel,
+                start_s=start_s,
+                end_s=end_s,
+                text=text,
+                language=language,
+                speaker=speaker,
+                confidence=confidence,
+                snr_db=snr_db,
+                words=words,
+            ),
         )
 
 

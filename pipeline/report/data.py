@@ -148,15 +148,15 @@ class _Reader:
     def worst(self, rest: str) -> Iterator[WorstSegment]:
         for row in self.rows(f"{_SEGMENT} {rest} LIMIT 20"):
             yield WorstSegment(
-                row["uri"],
-                row["channel"],
-                row["start"],
-                row["end"],
-                row["text"],
-                row["language"],
-                row["confidence"],
-                row["chars_per_s"],
-                tuple(row["flags"] or ()),
+                uri=row["uri"],
+                channel=row["channel"],
+                start_s=row["start"],
+                end_s=row["end"],
+                text=row["text"],
+                language=row["language"],
+                confidence=row["confidence"],
+                chars_per_s=row["chars_per_s"],
+                flags=tuple(row["flags"] or ()),
             )
 
 
