@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 import regex  # type: ignore[import-untyped]
 
 from funasr_beam.model.errors import RunError
-from funasr_beam.model.itn_rules import Found, Rewrite
+from funasr_beam.model.itn_rules import Candidate, Rewrite
 from funasr_beam.model.itn_rules.chinese import chinese_rewrites, is_numeral
 from funasr_beam.model.itn_rules.english import english_rewrites, is_number_word
 from funasr_beam.model.itn_rules.grammar import Grammar
@@ -195,7 +195,7 @@ def _tokens(spans: Sequence[WordSpan], first: int, last: int, *, split_hyphens: 
             yield _Token(part, word, place == 0, place == len(parts) - 1)
 
 
-def _find(words: Sequence[str], language: str) -> list[Found]:
+def _find(words: Sequence[str], language: str) -> list[Candidate]:
     """What the grammar would rewrite, where it starts and ends with a word; nothing where it fails."""
     starts, ends, feed = [], [], ""
     for word in words:
@@ -208,7 +208,7 @@ def _find(words: Sequence[str], language: str) -> list[Found]:
     except (IndexError, ValueError):  # what is no tag, half a character
         return []
     return [
-        Found(starts.index(tag.start), ends.index(tag.end) + 1, tag.kind, output)
+        Candidate(starts.index(tag.start), ends.index(tag.end) + 1, tag.kind, output)
         for tag in tags
         if tag.output != feed[tag.start : tag.end]
         and (output := tag.output.strip())

@@ -13,7 +13,7 @@ _READERS = 16
 
 
 @dataclass(frozen=True)
-class RunFacts:
+class RunEntry:
     """One line of `funasr-beam runs`."""
 
     run_id: str
@@ -27,17 +27,17 @@ class RunFacts:
     wall_s: Seconds | None
 
 
-def read_runs(output: Folder) -> list[RunFacts]:
+def read_runs(output: Folder) -> list[RunEntry]:
     """All runs, oldest first."""
     finished, stored = set(finished_run_ids(output)), part_names(output, "recordings").keys()
     files = set(output.tree("runs"))
 
-    def read(run: Run) -> RunFacts:
+    def read(run: Run) -> RunEntry:
         metrics = _read(output, f"{run.id}/metrics.json", files)
         config = _read(output, f"{run.id}/config.json", files)
         counts = {status: count for status, count in metrics.get("recordings", {}).items() if count}
         state = "unfinished" if run.id not in finished else "finished" if run.id in stored else "compacted"
-        return RunFacts(
+        return RunEntry(
             run_id=run.id,
             started_at=run.started_at,
             state=state,

@@ -19,7 +19,7 @@ _LEARNT_FROM = 16  # committed units, each a request to the store
 
 
 @dataclass(frozen=True)
-class Trouble:
+class IncompleteRecording:
     """A recording that is not entirely fine."""
 
     uri: str
@@ -47,7 +47,7 @@ class OutputStatus:
     statuses: dict[str, int]
     causes: dict[str, int]
     audio_s: Seconds
-    troubles: tuple[Trouble, ...]
+    troubles: tuple[IncompleteRecording, ...]
     unfinished: tuple[UnfinishedRun, ...]
 
 
@@ -71,7 +71,7 @@ def read_status(output: Folder) -> OutputStatus:
     rows = current_rows(output, ("error_code", "error_detail", "duration")).to_pylist()
     runs, finished = list_runs(output), set(finished_run_ids(output))
     troubles = tuple(
-        Trouble(row["uri"], row["status"], row["error_code"] or "", row["error_detail"] or "")
+        IncompleteRecording(row["uri"], row["status"], row["error_code"] or "", row["error_detail"] or "")
         for row in rows
         if row["status"] in ("failed", "partial")
     )

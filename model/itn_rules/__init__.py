@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Found:
+class Candidate:
     """A stretch of words that the grammar would rewrite: words `first` up to, not including, `last`."""
 
     first: int

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from funasr_beam.model.itn_rules import Found, Rewrite
+from funasr_beam.model.itn_rules import Candidate, Rewrite
 
 _DIGITS = dict(zip("零〇一二三四五六七八九幺两", "0012345678912", strict=True))
 _VARIANTS = str.maketrans("萬億兩點", "万亿两点")
@@ -28,7 +28,7 @@ def is_numeral(word: str) -> bool:
     return word in _NUMERALS
 
 
-def chinese_rewrites(words: Sequence[str], found: Sequence[Found], language: str) -> list[Rewrite]:
+def chinese_rewrites(words: Sequence[str], found: Sequence[Candidate], language: str) -> list[Rewrite]:
     """What is written in digits, in order.
 
     The grammar says which numerals are numbers; they are then rewritten one by one: 三月五日 becomes 3月5日 and
@@ -95,7 +95,7 @@ def _with_great_unit(head: int | None, size: int, tail: str) -> int | None:
     return head * size + rest * (size // 10 if colloquial else 1)
 
 
-def _is_torn(words: Sequence[str], item: Found) -> bool:
+def _is_torn(words: Sequence[str], item: Candidate) -> bool:
     """Whether a finding begins or ends within a numeral."""
     before, after = _neighbours(words, item)
     starts = words[item.first] in _NUMERALS and before in _NUMERALS
@@ -103,7 +103,7 @@ def _is_torn(words: Sequence[str], item: Found) -> bool:
     return starts or ends
 
 
-def _is_doubtful(words: Sequence[str], item: Found, language: str) -> bool:
+def _is_doubtful(words: Sequence[str], item: Candidate, language: str) -> bool:
     """Whether a finding is probably no number, or none of this value."""
     said = "".join(words[item.first : item.last])
     before, after = _neighbours(words, item)
@@ -122,13 +122,13 @@ def _is_doubtful_in_japanese(said: str, after: str) -> bool:
     return is_range or in_name
 
 
-def _neighbours(words: Sequence[str], item: Found) -> tuple[str, str]:
+def _neighbours(words: Sequence[str], item: Candidate) -> tuple[str, str]:
     before = words[item.first - 1] if item.first else ""
     after = words[item.last] if item.last < len(words) else ""
     return before, after
 
 
-def _rewrite(words: Sequence[str], item: Found) -> Iterator[Rewrite]:
+def _rewrite(words: Sequence[str], item: Candidate) -> Iterator[Rewrite]:
     """The numerals of a finding in digits; percentages and fractions as a whole."""
     said = "".join(words[item.first : item.last])
     if len(said) != item.last - item.first:  # Latin words in it

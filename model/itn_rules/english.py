@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from funasr_beam.model.itn_rules import Found, Rewrite
+from funasr_beam.model.itn_rules import Candidate, Rewrite
 
 _DIGITS = {
     "zero": "0", "oh": "0", "o": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5",
@@ -45,7 +45,7 @@ def is_number_word(word: str) -> bool:
     return word in _NUMBER_WORDS
 
 
-def english_rewrites(words: Sequence[str], found: Sequence[Found]) -> list[Rewrite]:
+def english_rewrites(words: Sequence[str], found: Sequence[Candidate]) -> list[Rewrite]:
     """What is written in digits, in order.
 
     A stretch of number words is rewritten whole or not at all: "eight hundred five five five" stays. So do both ends of
@@ -78,7 +78,7 @@ def _number_runs(words: Sequence[str]) -> list[Range]:
     return [run for run in runs if not _NUMBER_WORDS.isdisjoint(words[slice(*run)])]
 
 
-def _spoken_digits(words: Sequence[str], run: Range, found: Sequence[Found]) -> Iterator[Rewrite]:
+def _spoken_digits(words: Sequence[str], run: Range, found: Sequence[Candidate]) -> Iterator[Rewrite]:
     """A run of at least three spoken digits as they are said, without invented groups; "one two three" is counting."""
     digits = ""
     repeat = 1
@@ -96,13 +96,13 @@ def _spoken_digits(words: Sequence[str], run: Range, found: Sequence[Found]) -> 
         yield Rewrite(*run, digits)
 
 
-def _covers_its_runs(item: Found, runs: Sequence[Range]) -> bool:
+def _covers_its_runs(item: Candidate, runs: Sequence[Range]) -> bool:
     return all(
         item.first <= first and last <= item.last for first, last in runs if first < item.last and last > item.first
     )
 
 
-def _check(words: Sequence[str], item: Found, runs: Sequence[Range]) -> Iterator[Rewrite]:
+def _check(words: Sequence[str], item: Candidate, runs: Sequence[Range]) -> Iterator[Rewrite]:
     """What may be written for one finding."""
     said = words[item.first : item.last]
     before = words[item.first - 1] if item.first else ""
@@ -117,7 +117,7 @@ def _check(words: Sequence[str], item: Found, runs: Sequence[Range]) -> Iterator
         yield Rewrite(item.first, item.last, item.text)
 
 
-def _is_safe(item: Found, said: Sequence[str], before: str) -> bool:
+def _is_safe(item: Candidate, said: Sequence[str], before: str) -> bool:
     """Whether what the grammar writes for a date, an amount or a plain number is what was meant."""
     if item.kind == "date":
         return _is_date(said, item.text)
@@ -138,7 +138,7 @@ def _is_date(said: Sequence[str], text: str) -> bool:
     return not (said[0] in _MONTHS_AND_VERBS and plain_day)
 
 
-def _measure(words: Sequence[str], item: Found, runs: Sequence[Range]) -> Iterator[Rewrite]:
+def _measure(words: Sequence[str], item: Candidate, runs: Sequence[Range]) -> Iterator[Rewrite]:
     """The number of a measure; its unit stays as it was said, but for percent. Numbers under ten stay with it."""
     own = [run for run in runs if item.first <= run[0] < item.last]
     number = re.match(r"-?\d+(\.\d+)?( [mb]illion| trillion)?", item.text)

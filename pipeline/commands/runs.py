@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from funasr_beam.pipeline.runs import RunFacts
+    from funasr_beam.pipeline.runs import RunEntry
 
 _SHORT = 8  # characters of a configuration's hash that tell it from others; --json shows all
 _EXAMPLES = """\
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _print(found: "list[RunFacts]") -> None:
+def _print(found: "list[RunEntry]") -> None:
     from rich.table import Table
 
     from funasr_beam.pipeline.console import Console

@@ -65,7 +65,7 @@ class RunFigures:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class IncompleteRecording:
     """A recording without a whole transcript."""
 
     uri: str
@@ -103,7 +103,7 @@ class ReportData:
     metrics: DatasetMetrics
     provenance: tuple[Mapping[str, Any], ...]
     drift: DriftReport | None
-    troubles: tuple[Trouble, ...]
+    troubles: tuple[IncompleteRecording, ...]
     worst: Mapping[str, tuple[WorstSegment, ...]]
 
 
@@ -128,7 +128,7 @@ def read_report(output: Folder, run_id: str | None = None) -> ReportData:
             metrics=metrics,
             provenance=tuple(reader.rows(_PROVENANCE)),
             drift=read_drift(output, [run.id for run in runs[-LAST_RUNS:]]),
-            troubles=tuple(_trouble(row) for row in reader.rows(_TROUBLE)),
+            troubles=tuple(_incomplete(row) for row in reader.rows(_TROUBLE)),
             worst={name: tuple(reader.worst(rest)) for name, rest in _WORST_SEGMENTS.items()},
         )
 
@@ -195,6 +195,6 @@ def _figures(output: Folder, run: Run) -> RunFigures:
     )
 
 
-def _trouble(row: Mapping[str, Any]) -> Trouble:
+def _incomplete(row: Mapping[str, Any]) -> IncompleteRecording:
     detail = (row["error_detail"] or "").removeprefix(f"{row['uri']}: ")
-    return Trouble(row["uri"], row["status"], row["error_code"] or "", detail, row["duration"])
+    return IncompleteRecording(row["uri"], row["status"], row["error_code"] or "", detail, row["duration"])
