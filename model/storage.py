@@ -192,6 +192,8 @@ class Folder:
 def locate(uri: str) -> tuple[Any, str]:
     """The file system and the path inside it for a path or URI; S3 URIs may be `s3://KEY:SECRET@bucket/...`.
 
+    A name with `::` is a name: fsspec's own `url_to_fs` would open another file for it.
+
     Raises:
         ValueError: no file system is known for the URI's scheme.
         ImportError: the package for it is not installed; the message says how to install it.
@@ -203,7 +205,9 @@ def locate(uri: str) -> tuple[Any, str]:
         uri, keys = _s3_keys(uri)
         options |= keys
     try:
-        fs, path = fsspec.core.url_to_fs(uri, **options)
+        kind = fsspec.get_filesystem_class(scheme or "file")
+        fs = fsspec.filesystem(scheme or "file", **kind._get_kwargs_from_urls(uri) | options)
+        path = kind._strip_protocol(uri)
     except ImportError as error:
         extra = _EXTRAS.get(scheme)
         how = f'install it with: pip install "funasr-beam[{extra}]"' if extra else redact(str(error))

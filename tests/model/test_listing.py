@@ -8,6 +8,7 @@ from fsspec.implementations.local import LocalFileSystem
 from funasr_beam.model.errors import Cause, UsageError
 from funasr_beam.model.listing import InputNotFoundError, list_inputs
 from funasr_beam.model.records import RecognitionOptions
+from funasr_beam.model.storage import locate
 
 
 @pytest.fixture
@@ -178,6 +179,15 @@ def test_a_row_of_a_manifest_that_names_no_place_is_a_failed_recording(folder, u
     assert first.failure.cause is Cause.BAD_OPTIONS
     assert "correct the manifest" in first.failure.message
     assert second.failure is None
+
+
+def test_two_colons_are_part_of_a_name(folder, s3):
+    (folder / "a.wav::b.wav").write_bytes(b"other")
+    (folder / "m.csv").write_text("uri\na.wav::b.wav\n")
+    for text in (folder / "a.wav::b.wav", folder / "m.csv", f"file://{folder}/a.wav::b.wav"):
+        (item,) = listed(text)
+        assert (item.recording.uri, item.recording.size_bytes) == (f"file://{folder}/a.wav::b.wav", 5)
+    assert locate("s3://bucket/a::file:///etc/passwd")[1] == "bucket/a::file:///etc/passwd"
 
 
 def test_a_manifest_of_a_storage_without_its_package_says_what_to_install(folder, monkeypatch):
