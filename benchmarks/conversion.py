@@ -3,8 +3,9 @@
     python -m benchmarks.conversion --work DIR [--store]
 
 Makes files of the published names, shapes and number types, with and without the CTC head (1,347 and 1,261 tensors),
-converts each by the command, loads the result on the CPU, and compares all numbers. Memory is that of the process: what
-it allocated itself, and with the pages of files that it has mapped, which the system takes back when it needs them.
+converts each by the command, loads the result on the CPU in float32 and in bfloat16, and compares all numbers. Memory
+is that of the process: what it allocated itself, and with the pages of files that it has mapped, which the system takes
+back when it needs them.
 `--store` keeps the result in benchmarks/results/conversion.json.
 """
 
@@ -25,7 +26,8 @@ LOAD = """
 import sys
 from funasr_beam.model.recognizers.base import RecognizerSettings
 from funasr_beam.model.recognizers.families import load_recognizer
-load_recognizer(sys.argv[1], RecognizerSettings(device="cpu"))
+precision = sys.argv[2]
+load_recognizer(sys.argv[1], RecognizerSettings("cpu", encoder_precision=precision, llm_precision=precision))
 """
 
 
@@ -46,6 +48,7 @@ class Converted:
     file_gb: float
     convert: Cost
     load: Cost
+    load_bfloat16: Cost  # encoder and language model
     different_tensors: int
 
 
@@ -57,9 +60,11 @@ def main() -> None:
     arguments = parser.parse_args()
     results = {name: measure(arguments.work / kind, kind) for name, kind in KINDS.items()}
     for name, result in results.items():
-        for step, cost in (("convert", result.convert), ("load", result.load)):
+        for step in ("convert", "load", "load_bfloat16"):
+            cost = getattr(result, step)
             print(
-                f"| {step} | {name} | {result.file_gb:.2f} GB | {cost.wall_s:.0f} s, {cost.cpu_s:.0f} s CPU "
+                f"| {step.replace('_', ', ')} | {name} | {result.file_gb:.2f} GB "
+                f"| {cost.wall_s:.0f} s, {cost.cpu_s:.0f} s CPU "
                 f"| {cost.own_gb:.2f} GB | {cost.resident_gb:.2f} GB |"
             )
         print(f"{name}: {result.different_tensors} tensors arrived changed")
@@ -79,7 +84,8 @@ def measure(folder: Path, kind: str) -> Converted:
     return Converted(
         file_gb=(original / "model.pt").stat().st_size / 1e9,
         convert=watch([sys.executable, *command]),
-        load=watch([sys.executable, "-c", LOAD, str(output)]),
+        load=watch([sys.executable, "-c", LOAD, str(output), "float32"]),
+        load_bfloat16=watch([sys.executable, "-c", LOAD, str(output), "bfloat16"]),
         different_tensors=len(different_tensors(original, output)),
     )
 

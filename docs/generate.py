@@ -211,15 +211,17 @@ def conversion() -> str:
         return "Not measured yet: `make conversion`."
     found = result("conversion")
     rows = [
-        f"| {step} | {name} | {kind['file_gb']:.2f} GB | {kind[step]['wall_s']:.0f} s, {kind[step]['cpu_s']:.0f} s CPU "
-        f"| {kind[step]['own_gb']:.2f} GB | {kind[step]['resident_gb']:.2f} GB |"
+        f"| {step.replace('_', ', ')} | {name} | {kind['file_gb']:.2f} GB "
+        f"| {cost['wall_s']:.0f} s, {cost['cpu_s']:.0f} s CPU "
+        f"| {cost['own_gb']:.2f} GB | {cost['resident_gb']:.2f} GB |"
         for name, kind in found["files"].items()
-        for step in ("convert", "load")
+        for step, cost in kind.items()
+        if isinstance(cost, dict)
     ]
     head = [
         "Time and memory with files of the published names, shapes and number types "
         f"(`make conversion`; {found['machine']['cores']} cores of an {found['machine']['processor']}, busy otherwise; "
-        "load: on the CPU, in float32):",
+        "load: on the CPU, in float32 unless it says otherwise):",
         "",
         "| step | file | size | time | memory of its own, peak | with mapped files |",
         "| --- | --- | --- | --- | --- | --- |",

@@ -55,10 +55,8 @@ class Qwen3Aligner:
         self._device = pick_device(device)
         self._dtype = llm_dtype("auto", self._device)
         self._processor = load_processor(folder, Qwen3ASRProcessor)
-        self._model = load_complete(Qwen3ASRForTokenClassification, folder)
-        if self._dtype == torch.bfloat16:
-            lower_precision(self._model)
-        self._model.to(self._device)
+        lower = lower_precision if self._dtype == torch.bfloat16 else None
+        self._model = load_complete(Qwen3ASRForTokenClassification, folder, lower).to(self._device)
         self._grid_s = self._processor.timestamp_segment_time / 1000
         self._lock = threading.Lock()
 

@@ -56,10 +56,9 @@ class AudioLlmRecognizer(LocalRecognizer):
         super().__init__(ref, settings)
         self._family = family
         self._processor = load_processor(self._folder, family.processor_class)
-        self._model = load_complete(family.model_class, self._folder)
-        if llm_dtype(settings.llm_precision, self._device) == torch.bfloat16:
-            lower_llm_precision(self._model)
-        self._model.to(self._device)
+        is_lowered = llm_dtype(settings.llm_precision, self._device) == torch.bfloat16
+        model = load_complete(family.model_class, self._folder, lower_llm_precision if is_lowered else None)
+        self._model = model.to(self._device)
         self._end_ids = _end_ids(self._model)
         limits = EngineLimits(round(_KV_SHARE * free_bytes(self._device)))
         self._decode = load_decoder(self._model, self._end_ids, limits, settings.clock)

@@ -1,7 +1,7 @@
 """Load transformers' classes: quietly, completely, and with attention that masks the padding."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,26 +50,34 @@ def load_model(
     """
     from transformers import FunAsrNanoForConditionalGeneration
 
-    model = load_complete(FunAsrNanoForConditionalGeneration, folder)
+    def lower(model: Any) -> None:
+        if llm_dtype(llm_precision, device) == torch.bfloat16:
+            lower_llm_precision(model)
+        if encoder_precision == "bfloat16":
+            lower_encoder_precision(model)
+
+    model = load_complete(FunAsrNanoForConditionalGeneration, folder, lower)
     check_attention(model)
-    if llm_dtype(llm_precision, device) == torch.bfloat16:
-        lower_llm_precision(model)
-    if encoder_precision == "bfloat16":
-        lower_encoder_precision(model)
     return model.to(device)
 
 
-def load_complete(kind: Any, folder: Path) -> Any:
-    """A model of transformers' class `kind` in float32, in eval mode, on the CPU, with every weight from the folder.
+def load_complete(kind: Any, folder: Path, lower: Callable[[Any], object] | None = None) -> Any:
+    """A model of transformers' class `kind`, in eval mode, on the CPU, with every weight from the folder.
 
     For all of the process, attention is kept from cuDNN.
+
+    Args:
+        kind: the class.
+        folder: the checkpoint.
+        lower: gives parts of a model that has no weights yet another number type than float32. Weights are then read
+            straight into it: never is all of a model in memory in float32 that shall not stay so.
 
     Raises:
         RunError: weights are missing or do not fit.
     """
     keep_attention_from_cudnn()
     with _quiet(), _readable_errors(folder):
-        model, report = kind.from_pretrained(
+        model, report = (_lowered(kind, lower) if lower else kind).from_pretrained(
             folder,
             dtype=torch.float32,
             attn_implementation=_ATTENTION,
@@ -81,6 +89,20 @@ def load_complete(kind: Any, folder: Path) -> Any:
     _check_complete(report, folder)
     use_quick_linears(model)
     return model.eval().requires_grad_(False)
+
+
+def _lowered(kind: Any, lower: Callable[[Any], object]) -> Any:
+    """The class of models that are lowered when they are built, before `from_pretrained` reads their weights.
+
+    transformers reads a weight into the number type that it finds in the model; it offers no choice for single parts.
+    """
+
+    def build(model: Any, *arguments: Any, **options: Any) -> None:
+        kind.__init__(model, *arguments, **options)
+        lower(model)
+
+    # By the same name: transformers looks up by it which weights are stored under other names.
+    return type(kind.__name__, (kind,), {"__init__": build, "__module__": kind.__module__})
 
 
 def keep_attention_from_cudnn() -> None:

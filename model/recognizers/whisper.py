@@ -47,9 +47,9 @@ class WhisperRecognizer(LocalRecognizer):
         super().__init__(ref, settings)
         folder = self._folder
         self._processor = load_processor(folder, WhisperProcessor)
-        model = load_complete(WhisperForConditionalGeneration, folder)
         self._dtype = llm_dtype(settings.llm_precision, self._device)
-        self._model = model.to(self._device, self._dtype)
+        model = load_complete(WhisperForConditionalGeneration, folder, lambda empty: empty.to(self._dtype))
+        self._model = model.to(self._device)
         self._facts = _generation_facts(model, folder)
         self._end_ids = frozenset([int(np.ravel(self._facts.eos_token_id)[0])])
         self._never = _suppression(model, self._facts.suppress_tokens)

@@ -3,14 +3,46 @@ import shutil
 
 import pytest
 import torch
-from transformers import FunAsrNanoForConditionalGeneration, Qwen3ASRProcessor
+from transformers import (
+    FunAsrNanoForConditionalGeneration,
+    GlmAsrForConditionalGeneration,
+    Qwen3ASRForConditionalGeneration,
+    Qwen3ASRForTokenClassification,
+    Qwen3ASRProcessor,
+    WhisperForConditionalGeneration,
+)
 
 from funasr_beam.model.checkpoint import resolve
 from funasr_beam.model.errors import RunError
 from funasr_beam.model.recognizers.base import RecognizerSettings
 from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
-from funasr_beam.model.recognizers.loading import check_attention, load_model, load_processor
+from funasr_beam.model.recognizers.loading import (
+    check_attention,
+    load_complete,
+    load_model,
+    load_processor,
+    lower_encoder_precision,
+    lower_llm_precision,
+    lower_precision,
+)
 from tests.audio_doubles import mixed_utterances
+from tests.tiny_checkpoint import build_checkpoint
+from tests.tiny_families import build_glm_asr, build_qwen3_aligner, build_qwen3_asr, build_whisper
+
+
+def lower_everything(model):
+    lower_llm_precision(model)
+    lower_encoder_precision(model)
+
+
+LOWERED = {
+    "Fun-ASR-Nano, LLM": (build_checkpoint, FunAsrNanoForConditionalGeneration, lower_llm_precision),
+    "Fun-ASR-Nano": (build_checkpoint, FunAsrNanoForConditionalGeneration, lower_everything),
+    "Qwen3-ASR": (build_qwen3_asr, Qwen3ASRForConditionalGeneration, lower_llm_precision),
+    "GLM-ASR": (build_glm_asr, GlmAsrForConditionalGeneration, lower_llm_precision),
+    "Whisper": (build_whisper, WhisperForConditionalGeneration, torch.nn.Module.bfloat16),
+    "aligner": (build_qwen3_aligner, Qwen3ASRForTokenClassification, lower_precision),
+}
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +91,52 @@ def test_weights_with_a_hole_are_refused_instead_of_being_random(tiny_checkpoint
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(RunError, match=r"multi_modal_projector\.linear_1\.weight"):
         FunAsrNanoRecognizer.load(resolve(str(folder)), RecognizerSettings(device="cpu"))
+
+
+@pytest.mark.parametrize("stored", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", LOWERED)
+def test_weights_read_into_bfloat16_are_those_that_were_read_into_float32_and_lowered(name, stored, tmp_path):
+    build, kind, lower = LOWERED[name]
+    folder = build(tmp_path)
+    kind.from_pretrained(folder, dtype=torch.float32).to(stored).save_pretrained(folder)
+    expected = load_complete(kind, folder)
+    lower(expected)
+    found = load_complete(kind, folder, lower)
+    for tensors in (torch.nn.Module.named_parameters, torch.nn.Module.named_buffers):  # tied ones are named once
+        old, new = (dict(tensors(model)) for model in (expected, found))
+        assert old.keys() == new.keys()
+        assert all(old[key].dtype == new[key].dtype and torch.equal(old[key], new[key]) for key in old)
+    assert [str(type(module)) for module in found.modules()] == [str(type(module)) for module in expected.modules()]
+
+
+@pytest.mark.parametrize("name", LOWERED)
+def test_nothing_that_is_read_into_bfloat16_is_ever_held_in_float32(name, tmp_path, monkeypatch):
+    build, kind, lower = LOWERED[name]
+    folder = build(tmp_path)
+    kind.from_pretrained(folder).half().save_pretrained(folder)  # every number has to be converted
+    converted = []  # by any thread
+    plain_to = torch.Tensor.to
+
+    def watched_to(tensor, *arguments, **options):
+        result = plain_to(tensor, *arguments, **options)
+        converted.append(0 if result.is_meta or result is tensor else result.nbytes)
+        return result
+
+    monkeypatch.setattr(torch.Tensor, "to", watched_to)
+    model = load_complete(kind, folder, lower)
+    weights = sum(weight.nbytes for weight in model.parameters())
+    assert weights <= sum(converted) <= 1.05 * weights
+
+
+def test_a_hole_in_the_weights_of_a_lowered_model_is_told_of_by_name(tiny_checkpoint, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "hole")
+    weights = load_file(folder / "model.safetensors")
+    weights.pop("model.language_model.norm.weight")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(RunError, match=r"1 tensors are missing .* model\.language_model\.norm\.weight"):
+        load_model(folder, torch.device("cpu"), llm_precision="bfloat16")
 
 
 def test_truncated_weights_are_a_readable_error(tiny_checkpoint, tmp_path):
