@@ -2,7 +2,7 @@
 
 import pytest
 
-from funasr_beam.model.itn_rules import Found, Rewrite
+from funasr_beam.model.itn_rules import Candidate, Rewrite
 from funasr_beam.model.itn_rules.chinese import chinese_rewrites, read_numeral
 
 
@@ -26,5 +26,5 @@ def test_what_is_no_numeral_is_not_read(said):
 
 
 def test_a_finding_with_another_value_than_the_one_read_is_refused():
-    assert chinese_rewrites(list("三百五"), [Found(0, 3, "cardinal", "305")], "zh") == []
-    assert chinese_rewrites(list("三百五"), [Found(0, 3, "cardinal", "350")], "zh") == [Rewrite(0, 3, "350")]
+    assert chinese_rewrites(list("三百五"), [Candidate(0, 3, "cardinal", "305")], "zh") == []
+    assert chinese_rewrites(list("三百五"), [Candidate(0, 3, "cardinal", "350")], "zh") == [Rewrite(0, 3, "350")]
