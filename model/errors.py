@@ -52,7 +52,7 @@ _SENTENCES = {
     Cause.UNSUPPORTED_CODEC: "The audio stream uses a codec for which there is no decoder.",
     Cause.NO_AUDIO_DECODED: "There is an audio stream, but not one sample of it could be decoded.",
     Cause.TRUNCATED: "The audio ends before the container says it should; what was there is kept.",
-    Cause.DAMAGED: "Parts of the audio could not be decoded; they are silence, and the rest is kept.",
+    Cause.DAMAGED: "Parts of the audio could not be decoded; they are silence or missing, and the rest is kept.",
     Cause.LONGER_THAN_DECLARED: "The audio goes on far beyond the declared duration; it is kept up to a safe limit.",
     Cause.TOO_SHORT: "The audio is shorter than one analysis window (25 ms).",
     Cause.DECODE_TIMEOUT: "Decoding made no progress for too long and was stopped.",

@@ -11,6 +11,7 @@ from funasr_beam.model.results import SegmentResult, SpanResult, StageSeconds
 from funasr_beam.model.text import join_texts
 
 STATUSES = ("ok", "partial", "no_speech", "failed", "skipped")
+_SAME_S = 0.05
 GOOD_STATUSES = frozenset({"ok", "partial", "no_speech"})
 
 
@@ -100,7 +101,8 @@ def _notes(spans: Sequence[SpanResult]) -> list[Failure]:
     causes = sorted({note.cause for span in spans for note in span.notes}, key=list(Cause).index)
     decoded_s = max((span.end_s for span in spans), default=0.0)
     declared_s = spans[0].media.duration_s if spans and spans[0].media else None
-    of = f" of {declared_s:.1f} s declared" if declared_s is not None else ""
+    is_told = declared_s is not None and abs(declared_s - decoded_s) >= _SAME_S  # of a lying header, the bytes are
+    of = f" of {declared_s:.1f} s declared" if is_told else ""
     return [Failure("decode", cause, f"{cause.sentence} {decoded_s:.1f} s decoded{of}.") for cause in causes]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from funasr_beam.model.audio.canvas import Interval
 from funasr_beam.model.audio.cells import Cell, CellReader
 from funasr_beam.model.audio.container import AudioShape, OpenAudio, open_audio
-from funasr_beam.model.audio.duration import declared_duration_s, is_cut_off
+from funasr_beam.model.audio.duration import declared_duration_s, goes_on_behind_its_end, is_cut_off
 from funasr_beam.model.audio.limits import DEFAULT_LIMITS, DecodeLimits
 from funasr_beam.model.audio.resample import CellGrid
 from funasr_beam.model.audio.source import MediaFile, MediaSource
@@ -205,6 +205,7 @@ class _Tally:
             self._check_whole()
         cut = reached_end and self._is_truncated(window, declared_s)
         hole_s = self._hole_s(window)
+        self._flaws += reached_end and goes_on_behind_its_end(self._audio)
         notes = [note for note in (cut and self._truncated(declared_s), self._damaged(hole_s, cut=cut)) if note]
         if window.is_capped and not reached_end:
             notes.append(DecodeNote(Cause.LONGER_THAN_DECLARED, f"cut at {window.end / SAMPLE_RATE:.0f} s"))

@@ -28,6 +28,10 @@ INDEXED = EXACT | {
 MIN_BITS_PER_S = 50
 """No codec needs less: a header that claims more time than that does not tell the truth."""
 
+_LEAST_BEHIND_BYTES = 4096
+_BEHIND_S = 0.25
+_MOST_CHUNKS = 1000
+
 _UNKNOWN_SIZES = frozenset({0, 0x7FFFFFFF, 0x7FFFF000, 0x7FFFF024, 0x80000000, 0x80000024})
 
 
@@ -71,6 +75,34 @@ def is_cut_off(audio: OpenAudio) -> bool:
     if name == "ogg":
         return ogg.ends_inside_page(audio.file)
     return name in ("wav", "avi") and not _has_open_size(audio.file) and _riff_size(audio.file) > audio.file.size + 1
+
+
+def goes_on_behind_its_end(audio: OpenAudio) -> bool:
+    """Whether a WAV has bytes behind its samples that are neither chunks nor padding: sound, as far as anybody knows.
+
+    So end files of recorders that were stopped before they wrote the last size, and files put together byte by byte.
+    """
+    file, rate, length_s = audio.file, audio.context.bit_rate, _stream_duration_s(audio)
+    if audio.container.format.name != "wav" or not rate or not length_s or file.size * 8 / rate - length_s < _BEHIND_S:
+        return False
+    if file.read_at(0, 4) != b"RIFF" or _has_open_size(file):
+        return False
+    at, is_behind = 12, False
+    for _ in range(_MOST_CHUNKS):
+        if file.size - at < _LEAST_BEHIND_BYTES:
+            break
+        kind, size = file.read_at(at, 4), int.from_bytes(file.read_at(at + 4, 4), "little")
+        if is_behind and not _is_chunk(kind):
+            return any(file.read_at(at, _LEAST_BEHIND_BYTES))
+        is_behind = is_behind or kind == b"data"
+        at += 8 + size
+        at += size % 2 and file.read_at(at, 1) == b"\0"  # not all writers fill up odd sizes
+    return False
+
+
+def _is_chunk(kind: bytes) -> bool:
+    """Whether a chunk of that kind may follow the samples."""
+    return kind not in (b"RIFF", b"data") and all(0x20 <= byte < 0x7F for byte in kind)
 
 
 def _claimed_duration_s(audio: OpenAudio) -> float | None:

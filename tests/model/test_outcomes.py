@@ -46,6 +46,13 @@ def test_a_loss_never_looks_like_silence_or_success(spans, status, cause):
     assert (outcome.status, outcome.failure.cause) == (status, cause)
 
 
+def test_a_declared_duration_is_told_only_where_it_says_something_else():
+    cut = replace(SPAN, end_s=6.0, notes=(TRUNCATED,))
+    assert judge(PLANNED, [cut]).failure.message.endswith("6.0 s decoded of 10.0 s declared.")
+    known = replace(cut, media=replace(MEDIA, duration_s=6.0))  # of a header that lies, the bytes are
+    assert judge(PLANNED, [known]).failure.message.endswith("kept. 6.0 s decoded.")
+
+
 def test_what_was_left_out_on_purpose_is_skipped_and_what_failed_in_the_plan_is_failed():
     excluded = Failure("plan", Cause.EXCLUDED, "a rule")
     assert judge(replace(PLANNED, failure=excluded, skipped=True), []).status == "skipped"
