@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 FRAME_SAMPLES = 512
-CONTEXT_SAMPLES = 64  # each frame is heard together with the end of the one before
+CONTEXT_SAMPLES = 64  # each frame is scored together with the end of the one before
 _FFT_SAMPLES = 256
 _HOP_SAMPLES = 128
 _WINDOWS = FRAME_SAMPLES // _HOP_SAMPLES
@@ -80,8 +80,8 @@ class SileroNetwork:
             x = linear(x, weight, bias).relu_()
         return x
 
-    def hear(self, features: "torch.Tensor", state: State) -> "tuple[torch.Tensor, State]":
-        """What the recurrent cell makes of channels side by side, each of which is heard by itself.
+    def score(self, features: "torch.Tensor", state: State) -> "tuple[torch.Tensor, State]":
+        """What the recurrent cell makes of channels side by side, each by itself.
 
         Args:
             features: (frames, channels, 128) of as many frames of each.

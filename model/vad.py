@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from funasr_beam.model.records import SAMPLE_RATE, Samples
 from funasr_beam.model.silero import CONTEXT_SAMPLES, FRAME_SAMPLES, SileroNetwork, Workspace
-from funasr_beam.model.vad_lanes import Lane, agreeing_lanes, hear
+from funasr_beam.model.vad_lanes import Lane, agreeing_lanes, score_lanes
 
 if TYPE_CHECKING:
     import torch
@@ -50,7 +50,7 @@ class SpeechDetector:
     def speech_probabilities(
         self, channels: Sequence[Samples], block_frames: int = _BLOCK_FRAMES
     ) -> list[Probabilities]:
-        """The probability of speech in each 32 ms of channels, each of which is heard as if it were alone.
+        """The probability of speech in each 32 ms of channels, each as if it were alone.
 
         Several channels, of one recording or of many, take less time together than one by one.
 
@@ -68,27 +68,27 @@ class SpeechDetector:
         """
         import torch
 
-        heard = [_Channel(samples) for samples in channels]
+        prepared = [_Channel(samples) for samples in channels]
         with torch.inference_mode():
-            work = Workspace.of(min(block_frames, max((len(channel.heard) for channel in heard), default=0)))
-            lanes = [Lane(channel.features(self._network, work), len(channel.heard)) for channel in heard]
+            work = Workspace.of(min(block_frames, max((len(channel.scored) for channel in prepared), default=0)))
+            lanes = [Lane(channel.features(self._network, work), len(channel.scored)) for channel in prepared]
             # The longest first, so that none is left that goes on alone for long.
-            hear(self._network, sorted(lanes, key=lambda lane: -len(lane.scores)), self._lanes)
-        return [_hold_where_unheard(lane, channel.heard) for lane, channel in zip(lanes, heard, strict=True)]
+            score_lanes(self._network, sorted(lanes, key=lambda lane: -len(lane.scores)), self._lanes)
+        return [_hold_where_unscored(lane, channel.scored) for lane, channel in zip(lanes, prepared, strict=True)]
 
 
 class _Channel:
-    """The samples of one channel and what of them is heard how loud."""
+    """The samples of one channel and which frames are scored, and how loud."""
 
     def __init__(self, samples: Samples) -> None:
         rms = _frame_rms(samples)
-        self.heard = _frames_worth_hearing(rms)
+        self.scored = _frames_worth_scoring(rms)
         self._samples = samples
         self._gain = _quiet_gain(rms) / 32768
 
     def features(self, network: SileroNetwork, work: Workspace) -> "Iterator[tuple[int, torch.Tensor]]":
-        """The features of the frames to be heard, block by block, each with the number of its first frame."""
-        for first, last in _blocks(self.heard, len(work.padded)):
+        """The features of the frames to be scored, block by block, each with the number of its first frame."""
+        for first, last in _blocks(self.scored, len(work.padded)):
             place = work if len(work.padded) == last - first else Workspace.of(last - first)
             place.fill(_frames(self._samples, first, last), self._gain)
             yield first, network.encode(place)
@@ -129,16 +129,16 @@ def _quiet_gain(rms: npt.NDArray[np.float64]) -> float:
     return float(10 ** (min(_TARGET_DBFS - level_dbfs, _MAX_GAIN_DB) / 20))
 
 
-def _frames_worth_hearing(rms: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+def _frames_worth_scoring(rms: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """False where digital silence has already lasted so long that the network has settled."""
     index = np.arange(len(rms))
     last_sound = np.maximum.accumulate(np.where(rms > 0, index, -1))
     return index - last_sound <= _SETTLE_FRAMES
 
 
-def _blocks(heard: npt.NDArray[np.bool_], block_frames: int) -> Iterator[tuple[int, int]]:
-    """Half-open frame ranges of at most `block_frames` that together hold every frame to be heard."""
-    edges = np.flatnonzero(np.diff(heard, prepend=False, append=False)).tolist()
+def _blocks(scored: npt.NDArray[np.bool_], block_frames: int) -> Iterator[tuple[int, int]]:
+    """Half-open frame ranges of at most `block_frames` that together hold every frame to be scored."""
+    edges = np.flatnonzero(np.diff(scored, prepend=False, append=False)).tolist()
     for first, last in zip(edges[::2], edges[1::2], strict=True):
         for start in range(first, last, block_frames):
             yield start, min(start + block_frames, last)
@@ -152,11 +152,11 @@ def _frames(samples: Samples, first: int, last: int) -> Samples:
     return np.pad(samples[max(start, 0) : stop], (max(-start, 0), max(stop - len(samples), 0)))
 
 
-def _hold_where_unheard(lane: Lane, heard: npt.NDArray[np.bool_]) -> Probabilities:
+def _hold_where_unscored(lane: Lane, scored: npt.NDArray[np.bool_]) -> Probabilities:
     """The probabilities, where the last answer lasts through the silence that was skipped."""
     import torch
 
     # All frames at once: the last few of an array take another way through the library, and another last digit.
     probabilities: Probabilities = torch.sigmoid(torch.from_numpy(lane.scores)).numpy()
-    index = np.where(heard, np.arange(len(heard)), 0)
+    index = np.where(scored, np.arange(len(scored)), 0)
     return probabilities[np.maximum.accumulate(index)]

@@ -19,7 +19,7 @@ _TRIED_FRAMES = 64
 
 
 class Lane:
-    """A channel on its way: what is ready to be heard, and what the network remembers of the frames before."""
+    """A channel on its way: what is ready to be scored, and what the network remembers of the frames before."""
 
     def __init__(self, blocks: "Iterator[tuple[int, torch.Tensor]]", frames: int) -> None:
         """A channel that has not begun.
@@ -47,15 +47,15 @@ class Lane:
             raise ValueError("nothing is ready")
         return self._ready
 
-    def take(self, heard: "torch.Tensor", state: "State") -> None:
-        """Note what was heard in the first frames that were ready, (n,), and the state behind them."""
-        count = len(heard)
-        self.scores[self._first : self._first + count] = heard.numpy()
+    def take(self, scores: "torch.Tensor", state: "State") -> None:
+        """Note the scores of the first frames that were ready, (n,), and the state behind them."""
+        count = len(scores)
+        self.scores[self._first : self._first + count] = scores.numpy()
         self.state, self._first = state, self._first + count
         self._ready = self.ready[count:] if count < len(self.ready) else None
 
 
-def hear(network: "SileroNetwork", lanes: Iterable[Lane], width: int) -> None:
+def score_lanes(network: "SileroNetwork", lanes: Iterable[Lane], width: int) -> None:
     """Fill in the scores of channels, whose sigmoid is the probability of speech.
 
     Args:
@@ -72,19 +72,19 @@ def agreeing_lanes(network: "SileroNetwork") -> int:
     """How many channels at once each get bit for bit what they get in any other company; 1 if it matters.
 
     What a recording gives must not depend on what shares its unit of work, and nobody promises that products of
-    different sizes agree. Where torch has oneDNN they do, but for a single row: `hear` doubles that.
+    different sizes agree. Where torch has oneDNN they do, but for a single row: `score_lanes` doubles that.
     """
     import torch
 
     noise = torch.from_numpy(np.random.default_rng(0).standard_normal((_TRIED_FRAMES, MAX_LANES, 128), np.float32))
     with torch.inference_mode():
-        all_heard = _hear_first(network, noise, MAX_LANES)
-        agree = (torch.equal(_hear_first(network, noise, n), all_heard[:, :n]) for n in range(2, MAX_LANES))
+        all_scores = _score_first(network, noise, MAX_LANES)
+        agree = (torch.equal(_score_first(network, noise, n), all_scores[:, :n]) for n in range(2, MAX_LANES))
         return MAX_LANES if all(agree) else 1
 
 
-def _hear_first(network: "SileroNetwork", features: "torch.Tensor", count: int) -> "torch.Tensor":
-    return network.hear(features[:, :count].contiguous(), network.blank_state(count))[0]
+def _score_first(network: "SileroNetwork", features: "torch.Tensor", count: int) -> "torch.Tensor":
+    return network.score(features[:, :count].contiguous(), network.blank_state(count))[0]
 
 
 def _refilled(active: Sequence[Lane], waiting: Iterator[Lane], width: int) -> list[Lane]:
@@ -103,6 +103,6 @@ def _advance(network: "SileroNetwork", active: Sequence[Lane], width: int) -> No
     states = [lane.state or blank for lane in seats]
     features = torch.stack([lane.ready[:steps] for lane in seats], 1)
     before = torch.cat([hidden for hidden, _ in states], 1), torch.cat([cell for _, cell in states], 1)
-    heard, (hidden, cell) = network.hear(features, before)
+    scores, (hidden, cell) = network.score(features, before)
     for place, lane in enumerate(active):
-        lane.take(heard[:, place], (hidden[:, place : place + 1], cell[:, place : place + 1]))
+        lane.take(scores[:, place], (hidden[:, place : place + 1], cell[:, place : place + 1]))

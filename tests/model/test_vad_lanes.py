@@ -1,4 +1,4 @@
-"""Channels side by side get what each gets alone, and every frame is heard once."""
+"""Channels side by side get what each gets alone, and every frame is scored once."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from funasr_beam.model.vad import SpeechDetector, shared_detector
-from funasr_beam.model.vad_lanes import MAX_LANES, Lane, agreeing_lanes, hear
+from funasr_beam.model.vad_lanes import MAX_LANES, Lane, agreeing_lanes, score_lanes
 
 
 class Counting:
-    """Adds up what it hears, and notes how many channels it heard at once."""
+    """Adds up what it scores, and notes how many channels it got at once."""
 
     def __init__(self, wobble=0.0):
         self.widths = []
@@ -20,7 +20,7 @@ class Counting:
     def blank_state(self, channels):
         return torch.zeros(1, channels, 1), torch.zeros(1, channels, 1)
 
-    def hear(self, features, state):
+    def score(self, features, state):
         channels = features.shape[1]
         self.widths.append(channels)
         sums = state[0][0, :, 0] + features[..., 0].cumsum(0) + self._wobble * channels
@@ -37,7 +37,7 @@ def lane(lengths):
 
 
 def wanted(lengths):
-    """The running sums, and 0 where nothing was to be heard."""
+    """The running sums, and 0 where nothing was to be scored."""
     sums, total = [], 0
     for length in lengths:
         sums += [*range(total + 1, total + length + 1), 0]
@@ -47,22 +47,22 @@ def wanted(lengths):
 
 @settings(deadline=None)
 @given(st.lists(st.lists(st.integers(1, 9), max_size=4), max_size=9), st.integers(1, MAX_LANES))
-def test_every_frame_of_every_channel_is_heard_once_and_in_order(channels, width):
+def test_every_frame_of_every_channel_is_scored_once_and_in_order(channels, width):
     lanes, network = [lane(lengths) for lengths in channels], Counting()
-    hear(network, lanes, width)
+    score_lanes(network, lanes, width)
     assert [one.scores.tolist() for one in lanes] == [wanted(lengths) for lengths in channels]
-    assert all(heard <= width or heard == 2 for heard in network.widths)
+    assert all(count <= width or count == 2 for count in network.widths)
 
 
 def test_as_many_channels_as_there_are_lanes_go_side_by_side():
     network = Counting()
-    hear(network, [lane([5]) for _ in range(7)], 3)
+    score_lanes(network, [lane([5]) for _ in range(7)], 3)
     assert network.widths == [3, 3, 2]
 
 
 def test_a_channel_that_ends_leaves_its_lane_to_the_next():
     network = Counting()
-    hear(network, [lane([10]), lane([4]), lane([6])], 2)
+    score_lanes(network, [lane([10]), lane([4]), lane([6])], 2)
     assert network.widths == [2, 2]
 
 
