@@ -1,4 +1,4 @@
-"""An output against references: which recording a reference belongs to, and what was heard in it."""
+"""An output against references: which recording a reference belongs to, and what was recognised in it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass

@@ -166,7 +166,7 @@ def marked(parts: Sequence[Difference], most: int = 12, context: int = 4) -> Ite
     shown = 0
     for place, run in enumerate(runs):
         said = tuple(token for part in run for token in part.reference)
-        heard = tuple(token for part in run for token in part.hypothesis)
+        recognised = tuple(token for part in run for token in part.hypothesis)
         if run[0].operation == "equal":
             yield "equal", _shortened(said, context, before=place > 0, after=place < len(runs) - 1)
             continue
@@ -174,7 +174,7 @@ def marked(parts: Sequence[Difference], most: int = 12, context: int = 4) -> Ite
             yield "equal", f"(and {different - shown} more)"
             return
         shown += 1
-        yield from (part for part in (("delete", join_texts(said)), ("insert", join_texts(heard))) if part[1])
+        yield from (part for part in (("delete", join_texts(said)), ("insert", join_texts(recognised))) if part[1])
 
 
 def _shortened(tokens: tuple[str, ...], context: int, *, before: bool, after: bool) -> str:

@@ -50,8 +50,8 @@ def prefill(weights: Qwen3Weights, slots: Slots, end_ids: torch.Tensor, prompts:
         slots.values[layer, prompts.slot_ids, :, :longest] = values
         groups = weights.query_heads // weights.key_heads
         keys, values = (part.repeat_interleave(groups, dim=1) for part in (keys, values))
-        heard = functional.scaled_dot_product_attention(queries, keys, values, is_causal=True)
-        return heard.transpose(1, 2).reshape(rows * longest, -1)
+        attended = functional.scaled_dot_product_attention(queries, keys, values, is_causal=True)
+        return attended.transpose(1, 2).reshape(rows * longest, -1)
 
     _run_layers(weights, hidden, cosines, sines, attend)
     ends = torch.arange(rows, device=hidden.device) * longest + prompts.lengths - 1
@@ -84,8 +84,8 @@ def step(weights: Qwen3Weights, slots: Slots, end_ids: torch.Tensor, rows: int, 
         # Queries that share a key head stand in a row, as if they were positions: keys need not be repeated.
         queries = queries.view(rows, weights.key_heads, -1, queries.shape[-1])
         past_keys, past_values = (cache[layer, :rows, :, :positions] for cache in (slots.keys, slots.values))
-        heard = functional.scaled_dot_product_attention(queries, past_keys, past_values, attn_mask=mask)
-        return heard.reshape(rows, -1)
+        attended = functional.scaled_dot_product_attention(queries, past_keys, past_values, attn_mask=mask)
+        return attended.reshape(rows, -1)
 
     _run_layers(weights, hidden, cosines, sines, attend)
     tokens, logprobs = _choose(weights, hidden)
