@@ -112,9 +112,9 @@ def list_everything(config: Config) -> Iterator[Listed]:
         UsageError: an input names nothing, or a manifest cannot be read.
         RunError: the storage of an input cannot be reached.
     """
-    told = config.recognition
-    from_file = read_hotwords(told.hotwords_file) if told.hotwords_file else ()
-    defaults = RecognitionOptions(told.language, tuple(dict.fromkeys((*told.hotwords, *from_file))), told.context)
+    given = config.recognition
+    from_file = read_hotwords(given.hotwords_file) if given.hotwords_file else ()
+    defaults = RecognitionOptions(given.language, tuple(dict.fromkeys((*given.hotwords, *from_file))), given.context)
     with _listing_errors():
         yield from list_inputs(config.input, defaults, config.output)
 
