@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,6 +130,7 @@ def _without_query(uri: str) -> str:
 
 
 def _parse_row(values: dict[str, Any], base: str, defaults: RecognitionOptions) -> ManifestRow | None:
+    values = {key: value for key, value in values.items() if not _is_nan(value)}  # pandas writes it for empty texts
     uri = _first(values, _URI_KEYS)
     if uri is None:
         return None
@@ -141,6 +143,10 @@ def _parse_row(values: dict[str, Any], base: str, defaults: RecognitionOptions) 
         if key not in _KNOWN and key is not None and value is not None
     }
     return ManifestRow(uri, _first(values, ("id",)), options, _first(values, _REFERENCE_KEYS), metadata, failure)
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _shown(text: str) -> str:

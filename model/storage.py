@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote
 
@@ -187,6 +188,34 @@ class Folder:
         """Delete a file or a folder with all that is in it; nothing happens where there is none."""
         with self.telling(), contextlib.suppress(FileNotFoundError):
             self.fs.rm(self.path(name), recursive=True)
+
+
+def write_file(uri: str, data: bytes) -> str:
+    """Write a file at any place, whole and without anything beside it; gives its path or public URI.
+
+    Raises:
+        RunError: it cannot be written there.
+    """
+    fs, path = locate(uri)
+    shown = path if isinstance(fs, LocalFileSystem) else public_uri(uri)
+    try:
+        if isinstance(fs, LocalFileSystem):
+            _replace_file(Path(path), data)
+        else:
+            fs.pipe_file(path, data)
+    except storage_errors() as error:
+        raise run_failure(shown, error) from error
+    return shown
+
+
+def _replace_file(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{uuid.uuid4().hex}.tmp")
+    try:
+        draft.write_bytes(data)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def locate(uri: str) -> tuple[Any, str]:

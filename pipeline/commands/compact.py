@@ -2,6 +2,8 @@
 
 import argparse
 
+from funasr_beam.pipeline.commands.numbers import at_least
+
 _EXAMPLES = """\
 examples:
   funasr-beam compact OUT
@@ -23,7 +25,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("output", metavar="OUT", help="folder or URI of an output")
-    parser.add_argument("--part-mb", type=int, default=512, metavar="N", help="size of a file at most, about (512)")
+    parser.add_argument(
+        "--part-mb", type=at_least(1), default=512, metavar="N", help="size of a file at most, about (512)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

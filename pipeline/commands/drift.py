@@ -5,6 +5,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from funasr_beam.pipeline.commands.numbers import at_least
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -35,7 +37,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("output", metavar="OUT", help="folder or URI of an output")
-    parser.add_argument("--runs", type=_positive, default=7, metavar="N", help="earlier runs to compare with (7)")
+    parser.add_argument("--runs", type=at_least(1), default=7, metavar="N", help="earlier runs to compare with (7)")
     parser.add_argument("--run", metavar="RUN", help="the run to look at (the newest)")
     parser.add_argument("--all", action="store_true", help="show every comparison, not only alarms")
     parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
@@ -52,13 +54,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(found, show_all=arguments.all)
     return 1 if found.alarms else 0
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return value
 
 
 def _print(found: "Drift", *, show_all: bool) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from funasr_beam.model.errors import UsageError
+from funasr_beam.pipeline.commands.numbers import at_least
 
 if TYPE_CHECKING:
     from funasr_beam.model.evaluation.results import EvaluatedRecording, Evaluation
@@ -54,7 +55,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="compare text (final) or text_raw (raw, before numbers became digits); "
         "auto: raw where the reference has no digits",
     )
-    parser.add_argument("--worst", type=int, default=5, metavar="N", help="recordings to show with differences (5)")
+    parser.add_argument(
+        "--worst", type=at_least(0), default=5, metavar="N", help="recordings to show with differences (5)"
+    )
     parser.add_argument("--max-wer", type=float, metavar="RATE", help="exit code 1 above this WER, such as 0.1")
     parser.add_argument("--max-cer", type=float, metavar="RATE", help="the same for characters")
     parser.add_argument("--max-mixed", type=float, metavar="RATE", help="the same for the mixed rate")

@@ -5,6 +5,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from funasr_beam.pipeline.commands.numbers import at_least
+
 if TYPE_CHECKING:
     from funasr_beam.pipeline.status import OutputStatus
 
@@ -18,7 +20,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("output", metavar="OUT", help="folder or URI of an output")
     parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
-    parser.add_argument("--most", type=int, default=20, metavar="N", help="recordings in trouble to show (20)")
+    parser.add_argument("--most", type=at_least(0), default=20, metavar="N", help="recordings in trouble to show (20)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -59,6 +59,8 @@ def export(
     if options.clips and not chosen.takes_audio:
         takers = ", ".join(name for name, each in FORMATS.items() if each.takes_audio)
         raise UsageError("the export cannot be made:", [f"--audio: {options.format} has no audio; {takers} have"])
+    if target.exists("runs"):
+        raise UsageError("the export cannot be made:", [f"{target.show()} is an output of runs; name another folder"])
     with ExitStack() as stack:
         connection = stack.enter_context(open_views(output))
         choice = Choice(options.where, options.raw_text, chosen.needs_words)

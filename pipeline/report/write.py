@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 
 from funasr_beam.model.errors import RunError, UsageError
-from funasr_beam.model.storage import Folder
+from funasr_beam.model.storage import Folder, write_file
 from funasr_beam.model.storage_trouble import storage_errors
 from funasr_beam.pipeline.report.data import read_report
 from funasr_beam.pipeline.report.page import render
@@ -38,10 +38,7 @@ def write_report(output: Folder, options: ReportOptions = ReportOptions()) -> st
     if target is None:
         output.write(REPORT, page)
         return output.show(REPORT)
-    parent, _, name = target.rpartition("/")
-    folder = Folder(parent or ("/" if target.startswith("/") else "."))
-    folder.write(name, page)
-    return folder.show(name)
+    return write_file(target, page)
 
 
 def write_run_report(output: Folder, run: Run) -> None:

@@ -38,6 +38,14 @@ def test_parquet_manifests_are_read(tmp_path):
     assert (row.uri, row.options.hotwords, row.reference) == ("s3://b/a.wav", ("x", "y"), None)
 
 
+def test_a_column_that_is_empty_in_pandas_says_nothing(tmp_path):
+    nothing = [float("nan")] * 2
+    table = {"uri": ["a.wav", "b.wav"], "id": nothing, "language": nothing, "reference": nothing, "hotwords": nothing}
+    pq.write_table(pa.table(table), tmp_path / "m.parquet")
+    rows = list(read_manifest(str(tmp_path / "m.parquet"), NOTHING))
+    assert [(row.id, row.options, row.reference, row.failure) for row in rows] == [(None, NOTHING, None, None)] * 2
+
+
 def test_defaults_hold_where_a_row_says_nothing(tmp_path):
     rows = rows_of(tmp_path / "m.csv", "uri,language\na.wav,\nb.wav,zh\n", RecognitionOptions("en", ("w",), "c"))
     assert [row.options for row in rows] == [

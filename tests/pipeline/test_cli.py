@@ -54,6 +54,7 @@ def test_every_command_explains_itself(command, capsys):
         (["transcribe", "IN", "--output", "OUT", "--config", "none.toml"], ["none.toml: there is no such file"]),
         (["transcribe", "IN", "--output", "OUT", "--model", "no such model"], ['model = "no such model"']),
         (["status", "OUT"], ["holds no runs"]),
+        (["query", "OUT", "select 1", "--most", "-1"], ["--most: at least 0"]),
         (["compare", "OUT", "OUT"], ["holds no runs"]),
         (["transcribble"], ["invalid choice"]),
     ],

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -48,6 +49,14 @@ def test_the_command_says_what_went_out_and_what_did_not(made, tmp_path, capsys)
     assert main(["export", made.output.uri, "--format", "srt", "--output", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     assert "6 recordings" in told and "left out: 1 recordings: failed (not_media)" in told
+
+
+def test_an_output_of_runs_is_no_place_for_an_export(made, tmp_path):
+    made.output.write("_work/units/x/u.parquet", b"work of a run that was stopped")
+    with pytest.raises(UsageError, match="name another folder"):
+        run(made, Path(made.output.root), "srt")
+    assert made.output.exists("_work/units/x/u.parquet")
+    made.output.remove("_work")
 
 
 def test_audio_is_refused_where_there_is_none(made, tmp_path):

@@ -186,3 +186,12 @@ def test_a_run_that_is_about_to_finish_has_a_page_and_never_fails_for_want_of_it
     (tmp_path / "recordings/run=run1/part-00000.parquet").write_bytes(b"no parquet")
     write_run_report(output, run)
     assert "could not be written" in caplog.text
+
+
+def test_a_page_elsewhere_is_a_file_and_nothing_beside_it(tmp_path):
+    output = add_run(tmp_path / "out", "1", [recording()])
+    for target in (tmp_path / "pages/a.html", tmp_path / "pages/a.html"):
+        assert main(["report", output.uri, "--output", str(target)]) == 0
+    assert [path.name for path in (tmp_path / "pages").iterdir()] == ["a.html"]
+    assert main(["report", output.uri, "--output", str(tmp_path / "pages")]) == 3
+    assert not list(tmp_path.glob("*.tmp"))
