@@ -35,6 +35,8 @@ _SECRET_PLACES = (
     "OPENAI_",
 )
 _SHORTEST_SECRET = 8
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Not tabulator and line feed, which our own messages have; the last ones turn the direction of what follows."""
 
 
 def public_uri(uri: str) -> str:
@@ -71,6 +73,15 @@ def redact(text: str) -> str:
     return text
 
 
+def visible(text: str) -> str:
+    r"""A text as a terminal or a log may show it: control characters, with which a name could forge lines, as escapes.
+
+    >>> print(visible("a\x1b[2J\rb"))
+    a\x1b[2J\rb
+    """
+    return _CONTROL.sub(lambda found: repr(found.group())[1:-1], text)
+
+
 def redact_all(value: Any) -> Any:
     """A nested value of lists, dicts and texts, each text redacted, and options with telling names hidden."""
     if isinstance(value, str):
@@ -87,7 +98,7 @@ class RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One record as it may be shown."""
-        return redact(super().format(record))
+        return visible(redact(super().format(record)))
 
 
 class RedactingStream(io.TextIOBase):

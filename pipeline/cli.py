@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from funasr_beam.model.errors import RunError, UsageError
-from funasr_beam.model.redaction import RedactingFormatter, RedactingStream, redact
+from funasr_beam.model.redaction import RedactingFormatter, RedactingStream, redact, visible
 from funasr_beam.model.storage_trouble import storage_errors
 from funasr_beam.model.version import __version__
 from funasr_beam.pipeline.streams import prepare_streams
@@ -140,7 +140,7 @@ def _set_up_logging(*, verbose: bool) -> None:
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"funasr-beam: {redact(message)}", file=sys.stderr)
+    print(f"funasr-beam: {visible(redact(message))}", file=sys.stderr)
     return code
 
 

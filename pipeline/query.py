@@ -86,7 +86,7 @@ def write_table(most: int) -> Callable[["pa.Schema", Iterator[list[Any]]], None]
             table.add_column(Text(_shown(field.name)), justify="right" if _is_number(field.type) else "left")
         for row in islice(rows, most):
             table.add_row(*(Text(_shortened(_shown(value))) for value in row))
-        console = Console(highlight=False)
+        console = Console()
         console.print(table)
         if next(rows, None) is not None:
             more = f"There are more than these {most:,} rows: raise --most, or take --format csv or json"

@@ -16,7 +16,7 @@ _STYLES = {"failed": "red", "partial": "yellow"}
 
 def print_summary(report: RunReport, max_failed: float) -> None:
     """A table of what became of the recordings, and where the files are."""
-    console = Console(highlight=False)
+    console = Console()
     metrics = report.metrics
     table = Table(title=f"Run {report.run_id}", title_justify="left", show_header=False)
     for status, count in metrics["recordings"].items():
@@ -59,7 +59,7 @@ def _print_regressions(console: Console, regressions: Mapping[str, Any]) -> None
 
 def _print_some(console: Console, count: int, uris: Sequence[str]) -> None:
     for uri in uris[:_MOST_URIS]:
-        console.print(f"  {uri}", style="dim", markup=False, soft_wrap=True)
+        console.print(f"  {uri}", style="dim", soft_wrap=True)
     if count > _MOST_URIS:
         console.print("  ... more in metrics.json", style="dim")
 

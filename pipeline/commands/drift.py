@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _print(found: "Drift", *, show_all: bool) -> None:
     from funasr_beam.pipeline.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(soft_wrap=True)
     if not found.baseline:
         console.print(f"run {found.run_id}: no earlier run of at least 20 recordings to compare with")
         return

@@ -127,7 +127,7 @@ def _passed(arguments: argparse.Namespace, summary: Mapping[str, Any]) -> list[s
 def _print(evaluation: "Evaluation", summary: Mapping[str, Any], matching: "Matching", passed: list[str]) -> None:
     from funasr_beam.pipeline.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(soft_wrap=True)
     _print_head(console, summary, matching)
     _print_rates(console, summary)
     if summary["times"]:
@@ -148,7 +148,7 @@ def _print_head(console: "Console", summary: Mapping[str, Any], matching: "Match
     if missing:
         names = ", ".join(matching.unmatched or matching.ambiguous)
         message = f"{missing:,} of {matching.references:,} references fit no recording or several: {names}"
-        console.print(message, style="yellow", markup=False)
+        console.print(message, style="yellow")
 
 
 def _print_rates(console: "Console", summary: Mapping[str, Any]) -> None:

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.format, arguments.where, arguments.audio, arguments.text == "raw", arguments.cue_s
     )
     target = Folder(arguments.target)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(soft_wrap=True)
     with Console(stderr=True).status("Reading") as status:
         report = export(open_output(arguments.output), target, options, _progress(status.update))
     _print(console, report, target.show())
@@ -81,6 +81,6 @@ def _progress(say: "Callable[[str], None]") -> "Progress":
 
 def _print(console: "Console", report: "ExportReport", place: str) -> None:
     counts = ", ".join(f"{count:,} {what}" for what, count in report.exported.items()) or "nothing"
-    console.print(f"{report.format}: {counts} in {place}", markup=False)
+    console.print(f"{report.format}: {counts} in {place}")
     for each in report.left_out:
-        console.print(f"left out: {each.count:,} {each.what}: {each.why}", style="yellow", markup=False)
+        console.print(f"left out: {each.count:,} {each.what}: {each.why}", style="yellow")

@@ -87,7 +87,7 @@ def _print(summary: Mapping[str, Any]) -> None:
 
     from funasr_beam.pipeline.console import Console
 
-    console = Console(highlight=False)
+    console = Console()
     table = Table(show_header=False, box=None)
     for name, text in _lines(summary):
         table.add_row(name, text)

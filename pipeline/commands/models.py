@@ -67,7 +67,7 @@ def _print_all(models: "list[LocalModel]") -> None:
         purpose = known.purpose if known else _purpose(model)
         style = "green" if model.ready else "yellow" if model.problem else "dim"
         table.add_row(model.name, languages, purpose, _state(model), style=None if model.ready else style)
-    Console(highlight=False).print(table)
+    Console().print(table)
     print("How to get one, its languages and its error rates: funasr-beam models NAME")
 
 

@@ -146,7 +146,7 @@ def _print(funnel: "tuple[Remaining, ...]", target: str | None) -> None:
 
     from funasr_beam.pipeline.console import Console
 
-    console = Console(highlight=False)
+    console = Console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("step")
     for heading in ("segments", "hours", "of all", "of the step before"):
@@ -158,4 +158,4 @@ def _print(funnel: "tuple[Remaining, ...]", target: str | None) -> None:
         before_s = step.seconds
     console.print(table)
     if target is not None:
-        console.print(f"{funnel[-1].segments:,} segments written to {target}", markup=False, soft_wrap=True)
+        console.print(f"{funnel[-1].segments:,} segments written to {target}", soft_wrap=True)

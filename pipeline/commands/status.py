@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _print(status: "OutputStatus", most: int) -> None:
     from funasr_beam.pipeline.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(soft_wrap=True)
     counts = ", ".join(f"{count:,} {name}" for name, count in status.statuses.items()) or "no recordings yet"
     console.print(f"{counts}; {status.audio_s / 3600:.2f} h of audio in {status.runs} finished run(s)")
     for cause, count in status.causes.items():
@@ -47,7 +47,8 @@ def _print(status: "OutputStatus", most: int) -> None:
     for trouble in status.troubles[:most]:
         style = "red" if trouble.status == "failed" else "yellow"
         detail = trouble.error_detail.removeprefix(f"{trouble.uri}: ")
-        console.print(f"{trouble.status:<8}{trouble.uri}: {detail}", style=style, markup=False)
+        line = f"{trouble.status:<8}{trouble.uri}: {detail}".replace("\n", "\\n")  # one, whatever the name is
+        console.print(line, style=style)
     if len(status.troubles) > most:
         console.print(f"... and {len(status.troubles) - most:,} more; --json shows all")
     for run in status.unfinished:
