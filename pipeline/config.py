@@ -17,6 +17,7 @@ from funasr_beam.model.languages import LANGUAGE_CODES, language_code
 from funasr_beam.model.metrics.groups import parse_grouping
 from funasr_beam.model.segmentation import SegmentationConfig
 from funasr_beam.model.storable import is_storable
+from funasr_beam.model.storage import is_glob
 from funasr_beam.pipeline.refused import refuse_runner
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -283,6 +284,15 @@ class Config(Section):
     remote: RemoteConfig = RemoteConfig()
     runner: RunnerConfig = RunnerConfig()
     metrics: MetricsConfig = MetricsConfig()
+
+    @field_validator("output")
+    @classmethod
+    def _check_output(cls, value: str) -> str:
+        if "\\" in value:
+            raise ValueError("has a backslash, and DuckDB finds no files behind one: choose another name")
+        if is_glob(value) and "://" in value and not value.startswith("file:"):
+            raise ValueError("has a wildcard (* ? [), which storages would take for one: choose another name")
+        return value
 
     @model_validator(mode="after")
     def _batch_holds_a_segment(self) -> "Config":

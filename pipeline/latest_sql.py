@@ -152,5 +152,10 @@ def _among(finished: Sequence[str]) -> str:
 
 
 def _literal(root: str) -> str:
-    """A root inside a quoted glob pattern: its own wildcard letters stand for themselves."""
-    return re.sub(r"([*?\[])", r"[\1]", root.rstrip("/")).replace("'", "''")
+    """A root inside a quoted glob pattern."""
+    return as_glob(root.rstrip("/")).replace("'", "''")
+
+
+def as_glob(path: str) -> str:
+    """A path as a glob pattern of DuckDB: its own wildcard letters stand for themselves."""
+    return re.sub(r"([*?\[])", r"[\1]", path)

@@ -17,7 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.storage import Folder
 from funasr_beam.model.tables import TABLES
-from funasr_beam.pipeline.latest_sql import WORDS, latest_sql
+from funasr_beam.pipeline.latest_sql import WORDS, as_glob, latest_sql
 from funasr_beam.pipeline.thread_files import ThreadFiles
 
 if TYPE_CHECKING:
@@ -156,4 +156,4 @@ def _places(output: Folder) -> list[str]:
     if not isinstance(output.fs, LocalFileSystem):
         for protocol in (protocols,) if isinstance(protocols, str) else protocols:
             places += [f"{protocol}://{output.root}/"]
-    return places
+    return [*places, *map(as_glob, places)]

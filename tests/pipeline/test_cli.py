@@ -53,6 +53,8 @@ def test_every_command_explains_itself(command, capsys):
         (["transcribe", "IN", "--output", "OUT", "--max-failed", "many"], ["many is neither a percentage"]),
         (["transcribe", "IN", "--output", "OUT", "--config", "none.toml"], ["none.toml: there is no such file"]),
         (["transcribe", "IN", "--output", "OUT", "--model", "no such model"], ['model = "no such model"']),
+        (["transcribe", "IN", "--output", "o\\b"], ["output = ", "has a backslash"]),
+        (["transcribe", "IN", "--output", "s3://b/o*"], ["output = ", "has a wildcard"]),
         (["status", "OUT"], ["holds no runs"]),
         (["query", "OUT", "select 1", "--most", "-1"], ["--most: at least 0"]),
         (["compare", "OUT", "OUT"], ["holds no runs"]),

@@ -123,3 +123,11 @@ def test_a_damaged_table_is_a_message_that_names_it(tmp_path, table):
     (tmp_path / table / "run=run1/part-00000.parquet").write_bytes(b"PAR1")
     with pytest.raises(RunError, match=rf"{table}/run=run1/part-00000\.parquet.*does their recordings again"):
         rows(output, "select 1 from segments")
+
+
+@pytest.mark.parametrize("name", ["out [2024]", "o*t", "o?t", "o{a,b}", "o;t", 'o"t', "o%20t", "o\nt", "-o", "a::b"])
+def test_the_name_of_an_output_may_have_any_letters(tmp_path, name):
+    output = add_run(tmp_path / name, "run1", [recording("a")], [segment("a", text="hello")])
+    add_run(tmp_path / "out 2", "run1", [recording("b")])  # what a wildcard would find, too
+    assert rows(output, "select count(*), max(text) from segments") == [(1, "hello")]
+    assert rows(output, "select recording_id from recordings") == [("a-1",)]
