@@ -36,6 +36,7 @@ _MEDIA = pa.struct(
         ("sample_rate", pa.int32()),
         ("num_channels", pa.int32()),
         ("duration_s", pa.float64()),
+        ("audio_streams", pa.int32()),
     ]
 )
 _RECORDINGS = pa.schema(

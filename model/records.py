@@ -52,6 +52,7 @@ class MediaInfo:
     sample_rate: int
     num_channels: int
     duration_s: Seconds | None  # None: the container does not say
+    audio_streams: int = 1  # of the file: only the first is transcribed
 
 
 @dataclass(frozen=True)

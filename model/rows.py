@@ -76,6 +76,7 @@ def _media_columns(outcome: Outcome) -> Row:
         "codec": media.codec,
         "sample_rate": media.sample_rate,
         "num_channels": media.num_channels,
+        "audio_streams": media.audio_streams,
         "channel_layout": outcome.layout,
         "duration": _time(outcome.duration_s),
         "duration_header": _time(media.duration_s),

@@ -34,6 +34,7 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("codec", pa.string(), "Audio codec."),
         ("sample_rate", pa.int32(), "Sample rate of the file (Hz)."),
         ("num_channels", pa.int32(), "Channels of the file."),
+        ("audio_streams", pa.int32(), "Audio streams of the file; the first one is transcribed."),
         ("channel_layout", pa.string(), "mono, stereo (channels differ), dual_mono (all channels the same)."),
         ("duration", pa.float64(), "Audio that was decoded."),
         ("duration_header", pa.float64(), "Duration as the container declares it."),

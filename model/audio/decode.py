@@ -1,7 +1,7 @@
 """Any range of a recording as 16 kHz samples, exact to the sample wherever decoding began."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -253,7 +253,11 @@ class _Tally:
         audio = self._audio
         shape: AudioShape = audio.shape
         duration_s = self.end / SAMPLE_RATE if reached_end else None
-        return replace(
-            MediaInfo(audio.container.format.name, audio.codec, shape.sample_rate, shape.num_channels, None),
-            duration_s=duration_s,
+        return MediaInfo(
+            audio.container.format.name,
+            audio.codec,
+            shape.sample_rate,
+            shape.num_channels,
+            duration_s,
+            len(audio.container.streams.audio),
         )

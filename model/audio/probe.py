@@ -26,6 +26,7 @@ def probe_file(file: MediaFile, limits: DecodeLimits) -> MediaInfo:
     try:
         name, codec, shape = audio.container.format.name, audio.codec, audio.shape
         duration_s = planned_duration_s(audio)
-        return MediaInfo(name, codec, shape.sample_rate, shape.num_channels, duration_s)
+        streams = len(audio.container.streams.audio)
+        return MediaInfo(name, codec, shape.sample_rate, shape.num_channels, duration_s, streams)
     finally:
         audio.close()

@@ -4,7 +4,9 @@ import av
 import pytest
 
 from funasr_beam.model.audio.container import DEMUXERS, open_audio
+from funasr_beam.model.audio.decode import decode_range
 from funasr_beam.model.audio.limits import DEFAULT_LIMITS, DecodeLimits
+from funasr_beam.model.audio.probe import probe
 from funasr_beam.model.audio.source import MediaSource
 from funasr_beam.model.errors import Cause, RecordingError
 from tests.media import AAC, MP3, Encoding, speech_like, write_media
@@ -42,6 +44,18 @@ def test_the_first_audio_stream_is_taken_and_its_shape_is_that_of_its_frames(tmp
         audio = open_audio(file, DEFAULT_LIMITS)
         assert (audio.shape.sample_rate, audio.shape.num_channels, audio.codec) == (48_000, 2, "aac")
         audio.close()
+
+
+def test_other_audio_streams_are_counted(tmp_path):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("pcm_s16le", rate=16_000, layout="mono") for _ in range(3)]
+        for stream in streams:
+            frame = av.AudioFrame.from_ndarray(speech_like(1, 16_000), "s16", "mono")
+            frame.sample_rate, frame.pts = 16_000, 0
+            container.mux(stream.encode(frame))
+    assert probe(MediaSource(str(path))).audio_streams == 3
+    assert decode_range(MediaSource(str(path))).summary.media.audio_streams == 3
 
 
 def test_more_channels_than_allowed_are_refused_with_the_remedy(tmp_path):
