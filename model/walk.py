@@ -15,7 +15,7 @@ from fsspec.utils import glob_translate
 from funasr_beam.model.storage_trouble import storage_errors
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Found:
     """A file with its details, or a folder behind which there may be files that were not seen."""
 

@@ -24,6 +24,9 @@ class KaldiFolder:
     def add(self, recording: ExportRecording) -> None:
         """Append its lines."""
         paths = self._clips.paths(recording) if self._clips else None
+        if paths is None and "\n" in recording.location:
+            self._tally.leave_out("recordings", "a line feed in the name of the file, which wav.scp cannot hold")
+            return
         taken = 0
         for channel in recording.channels:
             found = [each for each in recording.segments if each.channel == channel]

@@ -15,6 +15,7 @@ from funasr_beam.pipeline.export import audio, shards
 from funasr_beam.pipeline.export.formats import FORMATS
 from funasr_beam.pipeline.export.run import ExportOptions, export
 from tests.pipeline.export.fixtures import make_output, run
+from tests.pipeline.outputs import add_run, recording, segment
 
 
 def files(folder):
@@ -156,3 +157,16 @@ def test_raw_text_is_as_the_model_said_it(tmp_path):
     made = make_output(tmp_path / "made")
     run(made, tmp_path / "corpus", "stm", raw_text=True)
     assert "hello there" in (tmp_path / "corpus/transcripts.stm").read_text()
+
+
+def test_a_name_with_a_line_feed_breaks_no_line_of_kaldi(tmp_path):
+    shape = {"duration": 2.0, "num_channels": 1, "sample_rate": 16_000}
+    rows = [recording(name, **shape) for name in ("a", "b\nc", "d e")]
+    output = add_run(tmp_path / "out", "1", rows, [segment(name) for name in ("a", "b\nc", "d e")])
+    report = export(output, Folder(str(tmp_path / "kaldi")), ExportOptions("kaldi"))
+    assert report.exported["recordings"] == 2
+    assert ("recordings", "a line feed in the name of the file, which wav.scp cannot hold") in {
+        (left.what, left.why) for left in report.left_out
+    }
+    for name in ("wav.scp", "text", "segments"):
+        assert len((tmp_path / "kaldi" / name).read_text().splitlines()) == 2
