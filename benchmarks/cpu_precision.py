@@ -29,7 +29,7 @@ from torch.ao.quantization import quantize_dynamic
 from benchmarks import tables
 from benchmarks.demo_checkpoint import CHANNELS, error_rate, held_out
 from benchmarks.hardware import describe_machine, peak_mb
-from benchmarks.memory_model import build_model, encode
+from benchmarks.memory_model import build_fun_asr_nano, encode
 from benchmarks.profiles import PROFILES, TOKENS_PER_S, durations, utterances
 from benchmarks.random_checkpoints import SIZES, make_checkpoint
 from funasr_beam.model.checkpoint import resolve
@@ -136,7 +136,7 @@ def quantize(encoder: torch.nn.Module) -> Any:
 @torch.inference_mode()
 def measure_layers(arguments: argparse.Namespace) -> dict[str, Any]:
     """CPU seconds of encoding, as ratios."""
-    plain = build_model(layers=LAYERS, vocab_size=1_000)
+    plain = build_fun_asr_nano(layers=LAYERS, vocab_size=1_000)
     use_quick_linears(plain)
     lowered, quantized = deepcopy(plain), deepcopy(plain)
     lower_encoder_precision(lowered)

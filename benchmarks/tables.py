@@ -170,9 +170,10 @@ def host_scaling(found: Mapping[str, Any]) -> str:
 def cards(found: Mapping[str, Any]) -> str:
     """What is done at once on graphics cards, as the memory model plans it."""
     rows = [
-        f"| {card['card_gib']} GiB | {card['encoder_padded_s']:,.0f} s | {card['kv_gib']:.1f} GiB | {card['rows']} "
-        f"| {card['prefill_tokens']:,} |"
-        for card in found["cards"]
+        f"| {family} | {card['card_gib']} GiB | {card['encoder_padded_s']:,.0f} s | {card['kv_gib']:.1f} GiB "
+        f"| {card['rows']} | {card['prefill_tokens']:,} |"
+        for family, cards in found["cards"].items()
+        for card in cards
     ]
     ratios = [peak["modelled_bytes"] / peak["measured_bytes"] for peak in found["peaks"]]
     head = [
@@ -180,8 +181,8 @@ def cards(found: Mapping[str, Any]) -> str:
         f"loaded. Of {len(ratios)} pieces of work that were measured on a CPU, the plan expected {min(ratios):.2f} to "
         f"{max(ratios):.2f} times what they took; no card was at hand.",
         "",
-        "| card | encoded, padding counted | keys and values | texts | tokens of prompts |",
-        "| --- | ---: | ---: | ---: | ---: |",
+        "| model | card | encoded, padding counted | keys and values | texts | tokens of prompts |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
     ]
     return "\n".join([*head, *rows])
 

@@ -6,20 +6,21 @@ from typing import Any
 
 import torch
 
+from funasr_beam.model.batching import FEW_BATCHES_S, BatchLimits, make_batches
 from funasr_beam.model.checkpoint import CheckpointInfo, CheckpointRef
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.decoding.decoder import load_decoder
-from funasr_beam.model.recognizers.decoding.limits import EngineLimits
 from funasr_beam.model.recognizers.greedy import Decoded
 from funasr_beam.model.recognizers.loading import load_complete, load_processor, lower_llm_precision
 from funasr_beam.model.recognizers.local_model import LocalRecognizer, check_language, check_samples
-from funasr_beam.model.recognizers.memory import free_bytes
+from funasr_beam.model.recognizers.memory import plan_for
 from funasr_beam.model.recognizers.precision import llm_dtype
 from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token, as_waveform
 from funasr_beam.model.stage_clock import ENCODER, FEATURES
 
-_ENCODER_PADDED_S = 240.0
-_KV_SHARE = 0.3  # of the free memory, for keys and values; it is taken as it is needed
+_ROW_S = 30.0
+"""What a row of a full batch has: segments are mostly shorter."""
+_FEATURES_PER_S = 100
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,15 @@ class AudioLlmRecognizer(LocalRecognizer):
         model = load_complete(family.model_class, self._folder, lower_llm_precision if is_lowered else None)
         self._model = model.to(self._device)
         self._end_ids = _end_ids(self._model)
-        limits = EngineLimits(round(_KV_SHARE * free_bytes(self._device)))
-        self._decode = load_decoder(self._model, self._end_ids, limits, settings.clock)
+        memory = plan_for(self._model, self._device)
+        self._encoder_padded_s = settings.encoder_padded_s or memory.encoder_padded_s
+        self._rows = memory.engine.max_rows
+        self._decode = load_decoder(self._model, self._end_ids, memory.engine, settings.clock)
+
+    @property
+    def batch_limits(self) -> BatchLimits:
+        """As many rows as are written at once; they are encoded in parts of similar length."""
+        return BatchLimits(self._rows * _ROW_S, self._rows, FEW_BATCHES_S, self._encoder_padded_s)
 
     def recognize(self, utterances: Sequence[Utterance]) -> list[Hypothesis]:
         """One hypothesis per utterance, in order, each as if it had been alone; without word times.
@@ -74,10 +82,12 @@ class AudioLlmRecognizer(LocalRecognizer):
             return []
         for utterance in utterances:
             check_utterance(utterance, self._info)
-        batches = self._encoder_parts(utterances, self._settings.encoder_padded_s or _ENCODER_PADDED_S)
         with torch.inference_mode():
             with self._settings.clock.measure(FEATURES):
                 inputs = [self._prepare(utterance) for utterance in utterances]
+            # By their features: processors fill them up, to whole seconds or to a window.
+            lengths_s = [item["input_features"].shape[-1] / _FEATURES_PER_S for item in inputs]
+            batches = make_batches(lengths_s, self._encoder_padded_s, len(inputs))
             with self._lock, self._decode.giving_memory_back():
                 with self._settings.clock.measure(ENCODER):
                     prompts = self._embed_parts(inputs, batches)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from funasr_beam.model.batching import FEW_BATCHES_S, BatchLimits
+from funasr_beam.model.batching import FEW_BATCHES_S, BatchLimits, make_batches
 from funasr_beam.model.checkpoint import AudioTokens, CheckpointRef
 from funasr_beam.model.errors import Cause, RecordingError, RunError
 from funasr_beam.model.prompts import AUDIO_TOKEN, build_prompt
@@ -111,7 +111,7 @@ class FunAsrNanoRecognizer(LocalRecognizer):
             # Before anything is computed for its neighbours.
             check_samples(utterance.samples, _LONGEST_S, f"the encoder takes at most {_LONGEST_S:.1f} s")
             check_language(utterance, self._info)
-        batches = self._encoder_parts(utterances, self._encoder_padded_s)
+        batches = make_batches([item.duration_s for item in utterances], self._encoder_padded_s, len(utterances))
         with torch.inference_mode():
             # Features before and times after the lock: meanwhile the device works for another thread.
             with self._settings.clock.measure(FEATURES):

@@ -1,13 +1,11 @@
 """What all recognisers share whose model is loaded in this process, whatever its family."""
 
 import threading
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from funasr_beam.model.batching import BatchLimits, make_batches
 from funasr_beam.model.checkpoint import CheckpointInfo, CheckpointRef, describe, local_folder
 from funasr_beam.model.errors import Cause, RecordingError, RunError
 from funasr_beam.model.languages import language_code
@@ -40,18 +38,9 @@ class LocalRecognizer:
         """Whether the model computes on a GPU, so that its time is charged as such."""
         return self._device.type == "cuda"
 
-    @property
-    def batch_limits(self) -> BatchLimits:
-        """How much it is best given at once: less than a device can take costs launches, more costs memory."""
-        return BatchLimits(max_items=64 if self.on_gpu else 16)
-
     def describe(self) -> CheckpointInfo:
         """Which model this is."""
         return self._info
-
-    def _encoder_parts(self, utterances: Sequence[Utterance], padded_s: Seconds) -> list[list[int]]:
-        """Places of what is encoded together, of at most so many seconds with their padding, however much is asked."""
-        return make_batches([utterance.duration_s for utterance in utterances], padded_s, len(utterances))
 
     def _budget(self, utterance: Utterance) -> int:
         """The most tokens that this utterance may take."""

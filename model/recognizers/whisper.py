@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
+from funasr_beam.model.batching import BatchLimits
 from funasr_beam.model.checkpoint import CheckpointRef
 from funasr_beam.model.errors import RunError
 from funasr_beam.model.families import CODES_FOR_WHISPER, WHISPER_CODES
@@ -18,6 +19,7 @@ from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.greedy import Row
 from funasr_beam.model.recognizers.loading import load_complete, load_processor
 from funasr_beam.model.recognizers.local_model import LocalRecognizer
+from funasr_beam.model.recognizers.memory import plan_for
 from funasr_beam.model.recognizers.precision import llm_dtype
 from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token, as_waveform
 
@@ -50,10 +52,19 @@ class WhisperRecognizer(LocalRecognizer):
         self._dtype = llm_dtype(settings.llm_precision, self._device)
         model = load_complete(WhisperForConditionalGeneration, folder, lambda empty: empty.to(self._dtype))
         self._model = model.to(self._device)
+        memory = plan_for(self._model, self._device)
+        encoded_s = settings.encoder_padded_s or memory.encoder_padded_s
+        self._windows = max(1, int(encoded_s / self._info.longest_segment_s))
+        self._rows = memory.engine.max_rows
         self._facts = _generation_facts(model, folder)
         self._end_ids = frozenset([int(np.ravel(self._facts.eos_token_id)[0])])
         self._never = _suppression(model, self._facts.suppress_tokens)
         self._not_first = self._never + _suppression(model, self._facts.begin_suppress_tokens)
+
+    @property
+    def batch_limits(self) -> BatchLimits:
+        """As many rows as find room together, each with its whole window."""
+        return BatchLimits(self._rows * self._info.longest_segment_s, self._rows)
 
     def recognize(self, utterances: Sequence[Utterance]) -> list[Hypothesis]:
         """One hypothesis per utterance, in order, each as if it had been alone; without word times.
@@ -69,11 +80,15 @@ class WhisperRecognizer(LocalRecognizer):
         waveforms = [as_waveform(utterance.samples) for utterance in utterances]
         features = self._processor.feature_extractor(waveforms, sampling_rate=SAMPLE_RATE, return_tensors="pt")
         with torch.inference_mode(), self._lock:
-            windows = features["input_features"].to(self._device, self._dtype)
-            encoded = self._model.model.encoder(windows).last_hidden_state
+            encoded = self._encode(features["input_features"])
             rows = self._begin(utterances, encoded)
             self._write(rows, encoded)
         return [self._hypothesis(row) for row in rows]
+
+    def _encode(self, features: torch.Tensor) -> torch.Tensor:
+        """Some windows at once; (windows, bins, 3000) on the CPU to (windows, positions, hidden) on the device."""
+        parts = (part.to(self._device, self._dtype) for part in torch.split(features, self._windows))
+        return torch.cat([self._model.model.encoder(part).last_hidden_state for part in parts])
 
     def _begin(self, utterances: Sequence[Utterance], encoded: torch.Tensor) -> list[_Row]:
         """A row with its prompt for each utterance; where no language is told, the model names the one it hears."""
