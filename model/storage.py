@@ -1,6 +1,7 @@
 """Files on a disk or in an object store, through fsspec: whole writes only, and trouble as messages."""
 
 import contextlib
+import errno
 import os
 import uuid
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from funasr_beam.model.redaction import public_uri, redact
 from funasr_beam.model.storage_trouble import run_failure, storage_errors
 
 _EXTRAS = {"gs": "gcs", "gcs": "gcs", "abfs": "azure", "abfss": "azure", "az": "azure"}
+_NO_HARD_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EMLINK})
+"""What mounts of buckets, of other systems' shares and FAT say of them."""
+
 _SHARED = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "http", "https"})
 """Schemes of storages that others write to meanwhile: nothing that they said before is believed later."""
 
@@ -158,6 +162,11 @@ class Folder:
         self.fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
         try:
             os.link(draft, target)
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            with open(target, "xb") as file:  # noqa: PTH123 - whoever reads it half written finds no holder in it yet
+                file.write(data)
         finally:
             self.fs.rm(draft)
 

@@ -1,7 +1,9 @@
 """One run at a time on an output: a file lock on a disk of this machine, a lease everywhere else."""
 
 import contextlib
+import errno
 import fcntl
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,6 +20,8 @@ _CHECK_EVERY_S = 30.0
 _OWN_DISKS = frozenset(
     {"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "overlay", "tmpfs", "ramfs", "apfs", "jfs"}
 )
+_MOUNTS = Path("/proc/mounts")
+_NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK})
 Claim = Callable[[], None]
 """Does nothing while the output is still this run's, raises RunError from then on; asked before tables appear."""
 
@@ -55,17 +59,27 @@ def _lock(output: Folder) -> IO[str]:
     except BlockingIOError as error:
         file.close()
         raise RunError(f"another run is at work in {output.show()}; wait for it, or choose another --output") from error
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        # A mount that knows no locks is no disk of this machine alone: there the lease decides.
     return file
 
 
 def _is_own_disk(path: Path) -> bool:
     """Whether only this machine writes there: of a network or bucket mount, others know nothing of our file locks."""
     try:
-        mounts = [line.split() for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
+        text = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return True
-    held = {mount[1]: mount[2] for mount in mounts if path.resolve().is_relative_to(mount[1])}
+    mounts = {_unescaped(line.split(" ")[1]): line.split(" ")[2] for line in text.splitlines()}
+    held = {place: kind for place, kind in mounts.items() if path.resolve().is_relative_to(place)}
     return held[max(held, key=len)] in _OWN_DISKS if held else True
+
+
+def _unescaped(place: str) -> str:
+    r"""A place as the kernel writes it: a space is `\040`."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), place)
 
 
 def _check_writable(output: Folder) -> None:

@@ -1,5 +1,6 @@
 """One holder at a time, on a disk and in an object store, whatever the clocks of the machines say."""
 
+import errno
 import json
 import os
 import signal
@@ -44,6 +45,21 @@ def top(output):
 def test_a_second_run_stops_with_a_message_that_names_the_first(output):
     with Lease(output, LIVELY).held(), pytest.raises(RunError, match=r"another run is at work .* process \d+, since"):
         Lease(output, LIVELY)._take()
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.ENOTSUP, errno.ENOSYS])
+def test_a_mount_without_hard_links_has_one_holder_too(tmp_path, monkeypatch, code):
+    def refuse(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "link", refuse)
+    output = Folder(str(tmp_path))
+    with Lease(output, LIVELY).held() as first:
+        with pytest.raises(RunError, match="another run is at work"):
+            Lease(output, LIVELY)._take()
+        first.check()
+    with Lease(output, PATIENT).held() as second:
+        second.check()
 
 
 def test_what_was_released_is_free_at_once(output):

@@ -1,5 +1,7 @@
 """One run at a time on an output."""
 
+import errno
+import fcntl
 import subprocess
 import sys
 import textwrap
@@ -8,6 +10,7 @@ import pytest
 
 from funasr_beam.model.errors import RunError
 from funasr_beam.model.storage import Folder
+from funasr_beam.pipeline import claim
 from funasr_beam.pipeline.claim import only_run
 
 
@@ -35,3 +38,26 @@ def test_an_output_that_cannot_be_written_is_a_message(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(RunError, match="cannot be written"), only_run(Folder(str(tmp_path / "file"))):
         pass
+
+
+def test_where_there_are_no_file_locks_the_lease_decides(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(claim, "_is_own_disk", lambda _: False)
+    with only_run(Folder(str(tmp_path))) as check:
+        check()
+    assert (tmp_path / "_work/lease").exists()
+
+
+def test_a_share_is_known_by_its_mount_whatever_its_name(tmp_path, monkeypatch):
+    share = tmp_path / "my share"
+    share.mkdir()
+    mounts = tmp_path / "mounts"
+    mounts.write_bytes(
+        b"/dev/x / ext4 rw 0 0\n/dev/y /m\xe9 vfat rw 0 0\nh:/x " + f"{tmp_path}/my\\040share nfs4 rw 0 0\n".encode()
+    )
+    monkeypatch.setattr(claim, "_MOUNTS", mounts)
+    assert claim._is_own_disk(tmp_path)
+    assert not claim._is_own_disk(share / "out")
