@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
@@ -84,6 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _set_up_logging(verbose=arguments.verbose)
     command = _module(arguments.command)
     try:
+        _check_here()
         return int(command.run(arguments))
     except UsageError as error:
         return _complain(str(error), EXIT_USAGE)
@@ -98,6 +100,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except storage_errors() as error:
         _log.debug("The storage failed", exc_info=True)
         return _complain(f"the storage failed: {error}", EXIT_CANNOT_GO_ON)
+
+
+def _check_here() -> None:
+    """Refuse to work in a folder that was deleted: libraries end the process there without a word."""
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError("the command cannot run here:", ["the current folder is gone; cd to another"]) from error
 
 
 def _parser() -> argparse.ArgumentParser:

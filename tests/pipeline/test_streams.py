@@ -43,3 +43,10 @@ def test_what_the_encoding_outside_does_not_have_is_printed_as_an_escape(output)
     code, text, error = shell(line, PYTHONIOENCODING="ascii")
     assert code == 0, error
     assert r"\u5f55\u97f3" in text
+
+
+def test_a_current_folder_that_is_gone_is_a_message(output, tmp_path):
+    line = f"mkdir {tmp_path}/gone && cd {tmp_path}/gone && rmdir ../gone && {COMMAND} status {output}"
+    code, _, error = shell(line, PYTHONSAFEPATH="1")
+    assert code == 2
+    assert "the current folder is gone" in error and "Traceback" not in error
