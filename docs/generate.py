@@ -10,6 +10,7 @@ from pathlib import Path
 from docs import measured, performance_tables
 from docs.configuration_keys import describe_keys
 from docs.results import is_measured, result
+from funasr_beam.model.aligners.base import Untimed
 from funasr_beam.model.aligners.support import MMS_HUB_ID, MMS_LANGUAGES, WAV2VEC2_HUB_IDS
 from funasr_beam.model.errors import Cause
 from funasr_beam.model.guards import Symptom
@@ -82,7 +83,7 @@ def tables() -> str:
         "",
     ]
     lines += ["| flag | meaning |", "| --- | --- |"]
-    lines += [f"| `{symptom}` | {symptom.sentence} |" for symptom in Symptom]
+    lines += [f"| `{flag}` | {flag.sentence} |" for flag in (*Symptom, *Untimed)]
     return "\n".join([*lines, ""])
 
 

@@ -133,6 +133,7 @@ class Hypothesis:
     timestamp_source: str = "none"  # "ctc", "qwen3", "wav2vec2" or "none"
     language: str | None = None  # code of the language that the model itself named; None: it names none
     alignment_score: float | None = None  # 0 to 1, how well text and sound fit; None: nothing was aligned
+    untimed: str | None = None  # flag: why the aligner that was to time the words failed; None: it did not
 
 
 @dataclass(frozen=True)

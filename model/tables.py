@@ -102,7 +102,11 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("finish_reason", pa.string(), "stop, or length where the token budget ended it."),
         ("num_tokens", pa.int32(), "Tokens that the model wrote."),
         ("chars_per_s", pa.float64(), "Characters of text_raw for each second."),
-        ("flags", pa.list_(pa.string()), "What the guards found; see below. Empty: nothing."),
+        (
+            "flags",
+            pa.list_(pa.string()),
+            "What the guards found, and why an aligner gave no times; see below. Empty: nothing.",
+        ),
         ("timestamp_source", pa.string(), "Where the word times come from: ctc, qwen3, wav2vec2 or none."),
         (
             "alignment_score",

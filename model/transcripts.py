@@ -148,7 +148,7 @@ class UnitTranscriber:
         return replace(recognized, outcome=replace(recognized.outcome, language=language.code), language=language)
 
     def _align(self, inputs: Sequence[GuardInput], recognized: Sequence[Recognized]) -> list[Recognized]:
-        """The same with the word times of the aligner that suits each."""
+        """The same with the word times of the aligner that suits each, or a flag where it failed."""
         texts = [
             (place, AlignTask.of(item.utterance, found.outcome), found.outcome)
             for place, (item, found) in enumerate(zip(inputs, recognized, strict=True))
@@ -157,7 +157,8 @@ class UnitTranscriber:
         timed = self._aligner.align([task for _, task, _ in texts], [hypothesis for *_, hypothesis in texts])
         settled = list(recognized)
         for (place, *_), hypothesis in zip(texts, timed, strict=True):
-            settled[place] = replace(settled[place], outcome=hypothesis)
+            flags = settled[place].flags + ((hypothesis.untimed,) if hypothesis.untimed else ())
+            settled[place] = replace(settled[place], outcome=hypothesis, flags=flags)
         return settled
 
     def _padded_s(self, inputs: Sequence[GuardInput]) -> Seconds:

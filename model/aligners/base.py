@@ -2,13 +2,38 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal, Protocol
 
+from funasr_beam.model.errors import Cause
 from funasr_beam.model.recognizers.base import Utterance
-from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, Samples, Seconds, Word
+from funasr_beam.model.records import SAMPLE_RATE, Failure, Hypothesis, Samples, Seconds, Word
 
 Source = Literal["ctc", "qwen3", "wav2vec2"]
 """Where word times can come from: the checkpoint's own CTC head, or a model that only aligns."""
+
+
+class Untimed(StrEnum):
+    """Why a text has no word times although an aligner was to give them: a flag of its segment."""
+
+    MEMORY = "aligner_memory"
+    FAILED = "aligner_failed"
+
+    @classmethod
+    def of(cls, failure: Failure) -> "Untimed":
+        """The flag for this failure of an aligner."""
+        return cls.MEMORY if failure.cause is Cause.OUT_OF_MEMORY else cls.FAILED
+
+    @property
+    def sentence(self) -> str:
+        """One sentence that tells a user what this flag means."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Untimed.MEMORY: "No word times: the segment did not fit into the aligner's memory even on its own.",
+    Untimed.FAILED: "No word times: the aligner failed on the segment even on its own.",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +76,10 @@ class Aligner(Protocol):
     @property
     def longest_s(self) -> Seconds:
         """The longest sound that it takes."""
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it computes on a GPU: what does not fit there may fit into the machine's own memory."""
 
     def align(self, tasks: Sequence[AlignTask]) -> list[Alignment | None]:
         """One alignment per task, in order, each as if it had been alone; None where text and sound do not fit.

@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from funasr_beam.model.aligners.base import Aligner, Alignment, AlignTask, Source, score_of
+from funasr_beam.model.aligners.base import Aligner, Alignment, AlignTask, Source, Untimed, score_of
 from funasr_beam.model.batching import BatchLimits, run_in_batches
+from funasr_beam.model.errors import Cause, RunError
 from funasr_beam.model.records import Failure, Hypothesis
 
+Device = Literal["auto", "cpu", "cuda"]
 AlignerChoice = Literal["auto", "ctc", "qwen3", "wav2vec2", "none"]
 LIMITS = BatchLimits(max_padded_s=120.0)
 """Of what is aligned at once. A wav2vec2 takes 23 MB for each second of sound, padding counted (measured with the sizes
@@ -34,7 +36,7 @@ class AlignmentSettings:
     qwen3: str | None = None  # hub id or folder; None: there is none
     wav2vec2: tuple[tuple[str, str], ...] = ()  # (language code or "*", hub id or folder)
     min_score: float | None = None  # None: what suits each aligner
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
 
     def candidates(self, language: str | None) -> list[tuple[Source, str]]:
         """The models that may time a text of this language, the best first; none are loaded by asking."""
@@ -60,14 +62,15 @@ class WordAligner:
 
     settings: AlignmentSettings
     limits: BatchLimits = LIMITS
-    _loaded: dict[tuple[Source, str], Aligner] = field(default_factory=dict)
+    _loaded: dict[tuple[Source, str, Device], Aligner] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def align(self, tasks: Sequence[AlignTask], hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
         """The same hypotheses with the words of the aligner that suits each, or without words.
 
         The recogniser's own CTC times stay where they are wanted and good enough; what has none, or none that can be
-        believed, goes to the first aligner that knows the language. The score stays in either case.
+        believed, goes to the first aligner that knows the language. The score stays in either case. A text on which the
+        aligner fails even on its own, on the CPU too if memory was the reason, says so in `untimed`.
 
         Raises:
             funasr_beam.model.errors.RunError: an aligner cannot be loaded.
@@ -79,7 +82,7 @@ class WordAligner:
             if hypothesis.words is None and hypothesis.text and candidates:
                 waiting.setdefault(candidates[0], []).append(place)
         for model, places in waiting.items():
-            alignments = self._align_batches(self._load(*model), [tasks[place] for place in places])
+            alignments = self._align_with(model, [tasks[place] for place in places])
             for place, alignment in zip(places, alignments, strict=True):
                 settled[place] = self._settle(settled[place], model[0], alignment)
         return settled
@@ -91,7 +94,7 @@ class WordAligner:
             funasr_beam.model.errors.RunError: one cannot be loaded.
         """
         for model in self.settings.models():
-            self._load(*model)
+            self._load(*model, self.settings.device)
 
     def _judge_own(self, hypothesis: Hypothesis) -> Hypothesis:
         """What the recogniser's own head timed, kept only where it is wanted and can be believed."""
@@ -101,24 +104,42 @@ class WordAligner:
             return replace(hypothesis, words=None, timestamp_source="none")
         return self._settle(hypothesis, "ctc", Alignment(hypothesis.words, score_of(hypothesis.words)))
 
-    def _settle(self, hypothesis: Hypothesis, source: Source, alignment: Alignment | None) -> Hypothesis:
+    def _settle(self, hypothesis: Hypothesis, source: Source, alignment: Alignment | Failure | None) -> Hypothesis:
         """A hypothesis with these times, or without any where they cannot be believed."""
         if alignment is None:
             return hypothesis
+        if isinstance(alignment, Failure):
+            return replace(hypothesis, untimed=Untimed.of(alignment).value)
         least = MIN_SCORES[source] if self.settings.min_score is None else self.settings.min_score
         words, said = (alignment.words, source) if alignment.score >= least else (None, "none")
         return replace(hypothesis, words=words, timestamp_source=said, alignment_score=alignment.score)
 
-    def _load(self, source: Source, model: str) -> Aligner:
+    def _load(self, source: Source, model: str, device: Device) -> Aligner:
         from funasr_beam.model.aligners.loading import load_aligner
 
+        key = source, model, device
         with self._lock:
-            if (source, model) not in self._loaded:
-                self._loaded[source, model] = load_aligner(source, model, self.settings.device)
-            return self._loaded[source, model]
+            if key not in self._loaded:
+                self._loaded[key] = load_aligner(*key)
+            return self._loaded[key]
 
-    def _align_batches(self, aligner: Aligner, tasks: Sequence[AlignTask]) -> list[Alignment | None]:
-        """Alignments in order, made in batches of similar length; what is too long or fails has none."""
+    def _align_with(self, model: tuple[Source, str], tasks: Sequence[AlignTask]) -> list[Alignment | Failure | None]:
+        """Alignments in order; what does not fit on a GPU is aligned on the CPU, by a copy that stays loaded there."""
+        aligner = self._load(*model, self.settings.device)
+        alignments = self._align_batches(aligner, tasks)
+        too_large = [place for place, alignment in enumerate(alignments) if _lacked_memory(alignment)]
+        if not too_large or not aligner.on_gpu:
+            return alignments
+        try:
+            slow = self._load(*model, "cpu")
+        except (RunError, MemoryError):  # its files are sound: there is no room for a second copy
+            return alignments
+        for place in too_large:
+            (alignments[place],) = self._align_batches(slow, [tasks[place]])
+        return alignments
+
+    def _align_batches(self, aligner: Aligner, tasks: Sequence[AlignTask]) -> list[Alignment | Failure | None]:
+        """Alignments in order, made in batches of similar length; what is too long has none."""
         fitting = [task for task in tasks if task.duration_s <= aligner.longest_s]
         found = iter(
             run_in_batches(
@@ -127,5 +148,8 @@ class WordAligner:
                 self.limits,
             )
         )
-        alignments = [next(found) if task.duration_s <= aligner.longest_s else None for task in tasks]
-        return [None if isinstance(alignment, Failure) else alignment for alignment in alignments]
+        return [next(found) if task.duration_s <= aligner.longest_s else None for task in tasks]
+
+
+def _lacked_memory(alignment: Alignment | Failure | None) -> bool:
+    return isinstance(alignment, Failure) and alignment.cause is Cause.OUT_OF_MEMORY

@@ -70,6 +70,11 @@ class Qwen3Aligner:
         """The longest sound that it was trained for."""
         return _LONGEST_S
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it computes on a GPU."""
+        return self._device.type == "cuda"
+
     def align(self, tasks: Sequence[AlignTask]) -> list[Alignment | None]:
         """One alignment per task, in order; None where the text has no word, or its times are in no order.
 

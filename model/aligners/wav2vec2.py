@@ -102,6 +102,11 @@ class Wav2Vec2Aligner:
         """The longest sound that it takes: attention over 50 frames a second."""
         return 60.0
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it computes on a GPU."""
+        return self._device.type == "cuda"
+
     def align(self, tasks: Sequence[AlignTask]) -> list[Alignment | None]:
         """One alignment per task, in order; None where text and sound do not fit, or too little can be written.
 

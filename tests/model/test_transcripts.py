@@ -1,13 +1,18 @@
-"""What is loaded for a worker, and in which order."""
+"""What is loaded for a worker and in which order, and what of an aligner's failure reaches a segment."""
 
 import pytest
+import torch
 
 from funasr_beam.model import transcripts
 from funasr_beam.model.aligners import choice, loading
-from funasr_beam.model.aligners.choice import AlignmentSettings
+from funasr_beam.model.aligners.base import Alignment
+from funasr_beam.model.aligners.choice import AlignmentSettings, WordAligner
 from funasr_beam.model.batching import BatchLimits
 from funasr_beam.model.checkpoint import describe, resolve
-from funasr_beam.model.transcripts import TranscriberConfig, load_transcriber
+from funasr_beam.model.front_end import SpanAudio, UnitAudio
+from funasr_beam.model.records import Hypothesis, Recording, Segment, Span, Token, Unit, Word
+from funasr_beam.model.transcripts import TranscriberConfig, UnitTranscriber, load_transcriber
+from tests.audio_doubles import sound
 
 GPU_LIMITS = BatchLimits(14_400.0, 4_096, 1e6, 960.0)
 WITH_ALIGNER = AlignmentSettings("auto", "the-qwen")
@@ -18,6 +23,18 @@ class Recognizer:
 
     def describe(self):
         return describe(resolve("demo"))
+
+    def recognize(self, utterances):
+        return [Hypothesis("one two three", (Token("one two three", -0.1),), "stop") for _ in utterances]
+
+
+class CrampedAligner:
+    source, longest_s, on_gpu = "qwen3", 60.0, False
+
+    def align(self, tasks):
+        if any(task.duration_s > 5 for task in tasks):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return [Alignment((Word(task.text, 0.0, 0.5, 0.9),), 0.9) for task in tasks]
 
 
 @pytest.fixture
@@ -44,3 +61,16 @@ def test_aligners_are_not_given_the_whole_units_that_a_recogniser_divides_by_its
     aligner = load_transcriber(config)._aligner
     assert (aligner.limits.max_padded_s, aligner.limits.max_items) == limits
     assert aligner.limits.batch_cost_s == choice.LIMITS.batch_cost_s
+
+
+def test_a_segment_whose_aligner_lacks_memory_keeps_its_text_and_says_why_it_has_no_times():
+    span = Span("s", Recording("r", "file:///a.wav", "1-2", 10), None, 0, 0.0, 9.0)
+    segments = (Segment(0, 0, 0.0, 2.0, sound(2.0, 1)), Segment(0, 1, 3.0, 9.0, sound(6.0, 2)))
+    unit = UnitAudio(Unit("u", (span,)), (SpanAudio(span, None, 0.0, 9.0, segments),))
+    config = TranscriberConfig("demo", repair=False, alignment=WITH_ALIGNER)
+    aligner = WordAligner(WITH_ALIGNER, _loaded={("qwen3", "the-qwen", "auto"): CrampedAligner()})
+    (found,) = UnitTranscriber(Recognizer(), config, aligner).transcribe(unit).spans
+    short, long = found.segments
+    assert (short.timestamp_source, "aligner_memory" in short.flags) == ("qwen3", False)
+    assert (long.timestamp_source, long.words, "aligner_memory" in long.flags) == ("none", None, True)
+    assert long.text_raw == "one two three"

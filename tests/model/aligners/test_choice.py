@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from funasr_beam.model.aligners.base import Alignment, AlignTask
+from funasr_beam.model.aligners import loading
+from funasr_beam.model.aligners.base import Alignment, AlignTask, Untimed
 from funasr_beam.model.aligners.choice import AlignmentSettings, WordAligner
 from funasr_beam.model.batching import BatchLimits
+from funasr_beam.model.errors import RunError
 from funasr_beam.model.records import Hypothesis, Word
 
 LIMITS = BatchLimits(60.0, 8)
@@ -18,12 +21,15 @@ BOTH = AlignmentSettings("auto", "the-qwen", (("*", "the-mms"), ("sv", "the-swed
 class Listener:
     """An aligner with a score of its own; it dies of certain words, or of more than one text at once."""
 
-    def __init__(self, source, score=0.8, longest_s=60.0, room=8):
-        self.source, self.longest_s, self._score, self._room, self.heard = source, longest_s, score, room, []
+    def __init__(self, source, score=0.8, longest_s=60.0, room=8, on_gpu=False, room_s=600.0):
+        self.source, self.longest_s, self.on_gpu, self.heard = source, longest_s, on_gpu, []
+        self._score, self._room, self._room_s = score, room, room_s
 
     def align(self, tasks):
         if len(tasks) > self._room or any("deadly" in task.text for task in tasks):
             raise RuntimeError("too much")
+        if sum(task.duration_s for task in tasks) > self._room_s:
+            raise torch.OutOfMemoryError("CUDA out of memory")
         self.heard += [task.text for task in tasks]
         return [Alignment((Word(task.text, 0.0, 0.5, self._score),), self._score) for task in tasks]
 
@@ -35,8 +41,12 @@ def task(text, language="en", seconds=2):
 def run(settings, tasks, hypotheses=None, **listeners):
     aligner = WordAligner(settings, LIMITS)
     aligner._loaded.update(
-        {("qwen3", "the-qwen"): listeners.get("qwen3", Listener("qwen3"))}
-        | {("wav2vec2", name): listeners.get("wav2vec2", Listener("wav2vec2")) for name in ("the-mms", "the-swede")}
+        {("qwen3", "the-qwen", "auto"): listeners.get("qwen3", Listener("qwen3"))}
+        | {("qwen3", "the-qwen", "cpu"): listeners.get("on_cpu")}
+        | {
+            ("wav2vec2", name, "auto"): listeners.get("wav2vec2", Listener("wav2vec2"))
+            for name in ("the-mms", "the-swede")
+        }
     )
     return aligner.align(tasks, hypotheses or [Hypothesis(item.text, (), "stop") for item in tasks])
 
@@ -89,6 +99,45 @@ def test_what_kills_the_aligner_costs_its_neighbours_nothing():
     assert [item.text for item in found] == ["one", "deadly", "three", ""]
     small = run(BOTH, tasks[:1] * 5, qwen3=Listener("qwen3", room=1))
     assert {item.timestamp_source for item in small} == {"qwen3"}
+
+
+def test_what_does_not_fit_on_a_gpu_even_on_its_own_is_aligned_on_the_cpu():
+    gpu, cpu = Listener("qwen3", on_gpu=True, room_s=5.0), Listener("qwen3")
+    found = run(BOTH, [task("one"), task("long", seconds=9), task("two"), task("three")], qwen3=gpu, on_cpu=cpu)
+    assert [item.timestamp_source for item in found] == ["qwen3"] * 4
+    assert (sorted(gpu.heard), cpu.heard) == (["one", "three", "two"], ["long"])
+    assert [item.untimed for item in found] == [None] * 4
+
+
+@pytest.mark.parametrize("on_gpu", [True, False])
+def test_what_fits_nowhere_has_no_times_and_says_why(on_gpu):
+    narrow = Listener("qwen3", on_gpu=on_gpu, room_s=5.0)
+    found = run(BOTH, [task("one"), task("long", seconds=9)], qwen3=narrow, on_cpu=Listener("qwen3", room_s=6.0))
+    assert [item.timestamp_source for item in found] == ["qwen3", "none"]
+    assert [item.untimed for item in found] == [None, Untimed.MEMORY]
+
+
+def test_where_there_is_no_room_for_a_second_copy_on_the_cpu_the_run_goes_on(monkeypatch):
+    def load_aligner(*_):
+        raise RunError("cannot be loaded: DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(loading, "load_aligner", load_aligner)
+    narrow = Listener("qwen3", on_gpu=True, room_s=5.0)
+    aligner = WordAligner(BOTH, LIMITS, {("qwen3", "the-qwen", "auto"): narrow})
+    (found,) = aligner.align([task("long", seconds=9)], [Hypothesis("long", (), "stop")])
+    assert (found.words, found.untimed) == (None, Untimed.MEMORY)
+
+
+def test_what_kills_the_aligner_says_so_and_is_not_tried_on_the_cpu():
+    cpu = Listener("qwen3")
+    found = run(BOTH, [task("one"), task("deadly")], qwen3=Listener("qwen3", on_gpu=True), on_cpu=cpu)
+    assert [item.untimed for item in found] == [None, Untimed.FAILED]
+    assert cpu.heard == []
+
+
+def test_a_text_without_words_or_aligner_has_nothing_to_explain():
+    found = run(AlignmentSettings("auto"), [task("yes")]) + run(BOTH, [task("")])
+    assert [item.untimed for item in found] == [None, None]
 
 
 def test_sound_that_is_too_long_for_the_aligner_has_no_word_times():
