@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -81,13 +81,21 @@ class Ledger:
     stages_ms_per_audio_minute: dict[str, float]  # means without the start, so that they add up
 
 
+class PeerRun(TypedDict):
+    """What `benchmarks.host_peers` prints."""
+
+    version: str
+    load_cpu_s: float
+    vad_cpu_s: float
+
+
 @dataclass(frozen=True)
 class Peer:
     """Another package: audio seconds per CPU second, medians."""
 
     version: str
     loading: float
-    vad: float | None  # None: loading only
+    vad: float
     both: float
 
 
@@ -211,7 +219,7 @@ def run_host(source: Path, output: Path, workers: int, before: Sequence[str] = (
     return found
 
 
-def run_peers(file: Path, folders: Sequence[str]) -> dict[str, dict[str, float | None]]:
+def run_peers(file: Path, folders: Sequence[str]) -> dict[str, PeerRun]:
     """CPU seconds of each peer for a file; without those that are not installed."""
     if not folders:
         return {}
@@ -228,15 +236,15 @@ def run_peers(file: Path, folders: Sequence[str]) -> dict[str, dict[str, float |
     return found
 
 
-def peers_of(found: Sequence[dict[str, dict[str, float | None]]], audio_s: float) -> dict[str, Peer]:
+def peers_of(found: Sequence[dict[str, PeerRun]], audio_s: float) -> dict[str, Peer]:
     """Medians of those that ran."""
     return {name: _peer([turn[name] for turn in found if name in turn], audio_s) for name in PEERS if name in found[0]}
 
 
-def _peer(turns: Sequence[dict[str, float | None]], audio_s: float) -> Peer:
-    load = statistics.median(turn["load_cpu_s"] or 0.0 for turn in turns)
-    vad = statistics.median(turn["vad_cpu_s"] or 0.0 for turn in turns)
-    return Peer(str(turns[0]["version"]), audio_s / load, audio_s / vad if vad else None, audio_s / (load + vad))
+def _peer(turns: Sequence[PeerRun], audio_s: float) -> Peer:
+    load = statistics.median(turn["load_cpu_s"] for turn in turns)
+    vad = statistics.median(turn["vad_cpu_s"] for turn in turns)
+    return Peer(turns[0]["version"], audio_s / load, audio_s / vad, audio_s / (load + vad))
 
 
 def start_table(ledgers: dict[str, Ledger]) -> str:

@@ -142,8 +142,8 @@ def _host_peers(found: Mapping[str, Any]) -> list[str]:
         own = found["formats"][name]
         lines.append(f"| {name}: funasr-beam | {own['loading']:,.0f} | {own['vad']:,.0f} | {own['both']:,.0f} | |")
         for who, peer in peers.items():
-            vad, ours = (f"{peer['vad']:,.0f}", own["both"]) if peer["vad"] else ("-", own["loading"])
-            cells = f"{peer['loading']:,.0f} | {vad} | {peer['both']:,.0f} | {ours / peer['both']:.1f}"
+            speeds = " | ".join(f"{peer[part]:,.0f}" for part in ("loading", "vad", "both"))
+            cells = f"{speeds} | {own['both'] / peer['both']:.1f}"
             lines.append(f"| {name}: {who} {peer['version']} | {cells} |")
     return lines
 

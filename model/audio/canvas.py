@@ -138,7 +138,10 @@ class Canvas:
 
     def settle(self) -> None:
         """Replace samples that are no numbers by silence, and count them as a flaw."""
-        if not (np.isfinite(self.samples.max(initial=0.0)) and np.isfinite(self.samples.min(initial=0.0))):
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = self.samples.sum()
+        # The sum needs one pass; where it is no number, the samples may just be too large for it.
+        if not np.isfinite(total) and not np.isfinite(self.samples).all():
             self.flaws += 1
             np.nan_to_num(self.samples, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+import numpy.typing as npt
 
 from funasr_beam.model.records import Samples
 
@@ -86,9 +87,9 @@ def channel_evidence(samples: Samples) -> ChannelEvidence:
         return ChannelEvidence(frames, (0.0,), (0.0,))
     energies, products = np.zeros(channels), np.zeros(channels)
     for start in range(0, frames, BLOCK):
-        block = _heard(samples[:, start : start + BLOCK].astype(np.float64))
-        energies += np.einsum("cf,cf->c", block, block)
-        products += block @ block[0]
+        own, with_first = _heard_sums(samples[:, start : start + BLOCK])
+        energies += own
+        products += with_first
     return ChannelEvidence(frames, tuple(energies.tolist()), tuple(products.tolist()))
 
 
@@ -107,14 +108,15 @@ def recording_layout(evidence: Iterable[ChannelEvidence]) -> ChannelLayout:
     return total.layout
 
 
-def _heard(
-    block: np.ndarray[tuple[int, int], np.dtype[np.float64]],
-) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """The frames of a block in which any channel is above the noise of silence."""
+def _heard_sums(block: Samples) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Energies, and products with channel 0, over the frames in which any channel is above the noise of silence."""
     channels, length = block.shape
-    framed = np.pad(block, ((0, 0), (0, -length % FRAME))).reshape(channels, -1, FRAME)
-    power = (framed**2).mean(axis=2).max(axis=0)
-    return framed[:, power >= SILENT_POWER].reshape(channels, -1)
+    whole = np.pad(block, ((0, 0), (0, -length % FRAME))) if length % FRAME else block
+    framed = whole.astype(np.float64).reshape(channels, -1, FRAME)
+    energies = np.einsum("cnf,cnf->cn", framed, framed)
+    products = np.einsum("cnf,nf->cn", framed, framed[0])
+    heard = energies.max(axis=0) >= SILENT_POWER * FRAME
+    return energies[:, heard].sum(axis=1), products[:, heard].sum(axis=1)
 
 
 def _difference_db(first: float, other: float, product: float) -> float:
