@@ -32,12 +32,15 @@ def oracle(prompts, budgets):
 
 
 def assert_same(found, wanted):
-    """Equal tokens and reasons, and log-probabilities as near as float32 allows."""
-    assert [(item.token_ids, item.finish_reason) for item in found] == [
-        (item.token_ids, item.finish_reason) for item in wanted
-    ]
+    """Equal tokens and reasons, and log-probabilities as near as float32 allows; behind a tie texts may differ."""
+    assert len(found) == len(wanted)
     for one, other in zip(found, wanted, strict=True):
-        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
+        pairs = enumerate(zip(one.token_ids, other.token_ids, strict=False))
+        parted = next((place for place, (mine, theirs) in pairs if mine != theirs), None)
+        if parted is None:
+            assert (one.token_ids, one.finish_reason) == (other.token_ids, other.finish_reason)
+        compared = slice(None if parted is None else parted + 1)  # tokens that differ there are equally likely
+        assert one.logprobs[compared] == pytest.approx(other.logprobs[compared], abs=1e-4)
 
 
 @st.composite
