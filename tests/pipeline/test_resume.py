@@ -101,7 +101,9 @@ def test_a_killed_run_goes_on_and_ends_like_an_undisturbed_one(inputs, undisturb
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(inputs, undisturbed, tmp_path):
     expected, _ = undisturbed
     output = tmp_path / "out"
-    slow = [*command(inputs, output), "--workers", "1"]  # so that it is not over when the signal comes
+    # What a shell has put into the background ignores Ctrl-C, and so would what this process starts.
+    attended = ["env", "--default-signal=INT", *command(inputs, output)]
+    slow = [*attended, "--workers", "1"]  # so that it is not over when the signal comes
     run = subprocess.Popen(slow, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: committed_units(output), lambda: run.poll() is None)
     run.send_signal(signal.SIGINT)
