@@ -6,7 +6,7 @@ Listing, plan, Beam graph, commits, assembly and every table are the real ones; 
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -190,17 +190,12 @@ class SimulatedRecognizer:
         """The result of a span."""
         name = span.recording.uri.rsplit("/", 1)[-1]
         media = span.media or MEDIA
+        result = SpanResult(
+            span_id=span.id, recording_id=span.recording.id, index=span.index, start_s=0.0, end_s=0.0, media=media
+        )
         if share(name, self.night, "fails") < self.failing_share:
             failure = Failure("decode", Cause.STORAGE_UNAVAILABLE, "the storage did not answer")
-            return SpanResult(
-                span_id=span.id,
-                recording_id=span.recording.id,
-                index=span.index,
-                start_s=0.0,
-                end_s=0.0,
-                media=media,
-                failure=failure,
-            )
+            return replace(result, failure=failure)
         text = f"{name} {span.recording.fingerprint}"
         segment = SegmentResult(
             channel=0,
@@ -218,16 +213,7 @@ class SimulatedRecognizer:
             num_tokens=8,
         )
         speech = (SpeechInterval(0, 1.0, 5.0),)
-        return SpanResult(
-            span_id=span.id,
-            recording_id=span.recording.id,
-            index=span.index,
-            start_s=0.0,
-            end_s=60.0,
-            media=media,
-            segments=(segment,),
-            speech=speech,
-        )
+        return replace(result, end_s=60.0, segments=(segment,), speech=speech)
 
 
 class _Recognize(beam.DoFn):  # type: ignore[misc]

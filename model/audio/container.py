@@ -24,6 +24,7 @@ from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.audio.reference import HEAD_BYTES, has_index, is_iso_media, names_other_files, reference_kind
 from funasr_beam.model.audio.source import MediaFile
 from funasr_beam.model.errors import Cause, RecordingError
+from funasr_beam.model.records import MediaInfo, Seconds
 
 DEMUXERS = (
     "aa,aac,aax,ac3,ac4,aea,aiff,amr,amrnb,amrwb,apc,ape,asf,asf_o,au,avi,caf,codec2,"
@@ -124,6 +125,12 @@ class OpenAudio:
         if name == "ogg":
             return not self.is_chained
         return name in SEEKABLE or (name in SEEKABLE_PCM and self.codec.startswith("pcm_"))
+
+    def media(self, duration_s: Seconds | None) -> MediaInfo:
+        """What the tables tell of the file, with this length."""
+        shape, streams = self.shape, len(self.container.streams.audio)
+        name = self.container.format.name
+        return MediaInfo(name, self.codec, shape.sample_rate, shape.num_channels, duration_s, streams)
 
     def packets(self) -> Iterator[AudioPacket]:
         """The packets of the stream after the primed ones."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from funasr_beam.model.audio.canvas import Interval
 from funasr_beam.model.audio.cells import Cell, CellReader
-from funasr_beam.model.audio.container import AudioShape, OpenAudio, open_audio
+from funasr_beam.model.audio.container import OpenAudio, open_audio
 from funasr_beam.model.audio.duration import declared_duration_s, goes_on_behind_its_end, is_cut_off
 from funasr_beam.model.audio.limits import DEFAULT_LIMITS, DecodeLimits
 from funasr_beam.model.audio.resample import CellGrid
@@ -209,7 +209,8 @@ class _Tally:
         notes = [note for note in (cut and self._truncated(declared_s), self._damaged(hole_s, cut=cut)) if note]
         if window.is_capped and not reached_end:
             notes.append(DecodeNote(Cause.LONGER_THAN_DECLARED, f"cut at {window.end / SAMPLE_RATE:.0f} s"))
-        return DecodeSummary(self._media(reached_end), tuple(notes), reached_end, hole_s, self._bad)
+        media = self._audio.media(self.end / SAMPLE_RATE if reached_end else None)
+        return DecodeSummary(media, tuple(notes), reached_end, hole_s, self._bad)
 
     def _check_whole(self) -> None:
         uri = self._audio.file.uri
@@ -247,17 +248,4 @@ class _Tally:
             return None
         return DecodeNote(
             Cause.DAMAGED, f"{bad} packets could not be decoded, {hole_s:.2f} s of holes, {self._flaws} other flaws"
-        )
-
-    def _media(self, reached_end: bool) -> MediaInfo:
-        audio = self._audio
-        shape: AudioShape = audio.shape
-        duration_s = self.end / SAMPLE_RATE if reached_end else None
-        return MediaInfo(
-            audio.container.format.name,
-            audio.codec,
-            shape.sample_rate,
-            shape.num_channels,
-            duration_s,
-            len(audio.container.streams.audio),
         )

@@ -24,9 +24,6 @@ def probe_file(file: MediaFile, limits: DecodeLimits) -> MediaInfo:
     """The same as `probe` for a file that is open already."""
     audio = open_audio(file, limits)
     try:
-        name, codec, shape = audio.container.format.name, audio.codec, audio.shape
-        duration_s = planned_duration_s(audio)
-        streams = len(audio.container.streams.audio)
-        return MediaInfo(name, codec, shape.sample_rate, shape.num_channels, duration_s, streams)
+        return audio.media(planned_duration_s(audio))
     finally:
         audio.close()

@@ -82,13 +82,19 @@ def test_attention_is_kept_from_cudnn_which_plans_for_each_new_shape(tiny_checkp
     assert torch.backends.cuda.mem_efficient_sdp_enabled()
 
 
-def test_weights_with_a_hole_are_refused_instead_of_being_random(tiny_checkpoint, tmp_path):
+def without(checkpoint, tensor, folder):
+    """A copy of a checkpoint that lacks a tensor."""
     from safetensors.torch import load_file, save_file
 
-    folder = shutil.copytree(tiny_checkpoint, tmp_path / "hole")
+    shutil.copytree(checkpoint, folder)
     weights = load_file(folder / "model.safetensors")
-    weights.pop("model.multi_modal_projector.linear_1.weight")
+    weights.pop(tensor)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def test_weights_with_a_hole_are_refused_instead_of_being_random(tiny_checkpoint, tmp_path):
+    folder = without(tiny_checkpoint, "model.multi_modal_projector.linear_1.weight", tmp_path / "hole")
     with pytest.raises(RunError, match=r"multi_modal_projector\.linear_1\.weight"):
         FunAsrNanoRecognizer.load(resolve(str(folder)), RecognizerSettings(device="cpu"))
 
@@ -129,12 +135,7 @@ def test_nothing_that_is_read_into_bfloat16_is_ever_held_in_float32(name, tmp_pa
 
 
 def test_a_hole_in_the_weights_of_a_lowered_model_is_told_of_by_name(tiny_checkpoint, tmp_path):
-    from safetensors.torch import load_file, save_file
-
-    folder = shutil.copytree(tiny_checkpoint, tmp_path / "hole")
-    weights = load_file(folder / "model.safetensors")
-    weights.pop("model.language_model.norm.weight")
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    folder = without(tiny_checkpoint, "model.language_model.norm.weight", tmp_path / "hole")
     with pytest.raises(RunError, match=r"1 tensors are missing .* model\.language_model\.norm\.weight"):
         load_model(folder, torch.device("cpu"), llm_precision="bfloat16")
 
