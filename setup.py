@@ -76,6 +76,7 @@ setup(
         "safetensors>=0.6",
         "silero-vad>=6.2.3,<6.3",
         "soxr>=1,<2",
+        "threadpoolctl>=3.6,<4",
         # torchaudio checks for the very same torch when it is imported.
         "torch==2.11.0",
         "torchaudio==2.11.0",

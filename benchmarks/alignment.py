@@ -104,17 +104,9 @@ class CtcHead:
         if timer is None:
             raise SystemExit("the demo checkpoint has no CTC head")
         features = self._recognizer._extract_features([Utterance(task.samples) for task in tasks])
-        scores = timer.score_frames(self._recognizer._encode_audio(features)[1])
-        timed = [timer.time_words(*parts) for parts in zip(scores, map(_text, tasks), map(_length, tasks), strict=True)]
+        frames = timer.decode_frames(self._recognizer._encode_audio(features)[1])
+        timed = timer.time_words(frames, [task.text for task in tasks], [task.duration_s for task in tasks])
         return [None if words is None else Alignment(words, score_of(words)) for words in timed]
-
-
-def _text(task: AlignTask) -> str:
-    return task.text
-
-
-def _length(task: AlignTask) -> float:
-    return task.duration_s
 
 
 def measure(align: Align, recordings: Sequence[SyntheticRecording]) -> tuple[Row, list[float], list[float]]:

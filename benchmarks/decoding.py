@@ -26,12 +26,12 @@ from transformers.utils import logging
 
 from benchmarks.hardware import describe_machine
 from funasr_beam.model.checkpoint import resolve
+from funasr_beam.model.devices import pick_device
 from funasr_beam.model.recognizers.base import RecognizerSettings
 from funasr_beam.model.recognizers.decoding.engine import DecodingEngine
 from funasr_beam.model.recognizers.decoding.limits import EngineLimits
 from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
 from funasr_beam.model.recognizers.greedy import decode_greedily
-from funasr_beam.model.recognizers.local_model import pick_device
 from tests.qwen3 import QWEN3_06B, make_prompts, tiny_qwen3
 
 RESULTS = Path(__file__).parent / "results"

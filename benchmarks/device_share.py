@@ -1,13 +1,14 @@
-"""Is the device ever idle while a thread has work for it?
+"""Is a device ever idle while a thread has work for it?
 
     python -m benchmarks.device_share [--store]
 
-Threads that each carry a unit of calls through recognition, guards, language, ITN and results, with a device that only
-sleeps: 2,000 audio seconds a second, one caller at a time, the GIL released, as a GPU does. Gives the share of the time
-for which it is busy. `--store` keeps the result in benchmarks/results/device_share.json.
+Threads that each carry a unit of calls through recognition, guards, language, ITN and results, with devices that only
+sleep: 2,000 audio seconds a second, one caller at a time, the GIL released, as a GPU does. Gives the share of the time
+for which they are busy. `--store` keeps the result in benchmarks/results/device_share.json.
 """
 
 import argparse
+import itertools
 import json
 import threading
 import time
@@ -27,28 +28,29 @@ from funasr_beam.model.front_end import SpanAudio, UnitAudio
 from funasr_beam.model.recognizers.base import Utterance
 from funasr_beam.model.recognizers.fun_asr_nano import GPU_CALL
 from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, Recording, Segment, Span, Unit
+from funasr_beam.model.transcriber_pool import Member, TranscriberPool
 from funasr_beam.model.transcripts import TranscriberConfig, UnitTranscriber
 
 RESULT = Path(__file__).parent / "results" / "device_share.json"
 SPEED = 2_000.0
 UNITS_PER_THREAD = 4
-THREADS = (1, 2, 3, 4)
+THREADS = (1, 2, 3, 4)  # for each device
+DEVICES = (1, 4)
 HOURS = 0.5
 
 
 @dataclass(frozen=True)
 class Share:
-    """How busy the device was."""
+    """How busy the devices were."""
 
     asked_at_once: str
-    threads: int
+    devices: int
+    threads: int  # for each device
     busy: float  # percent
 
 
 class SleepingDevice:
     """Takes as long as a GPU, and says something."""
-
-    on_gpu = True
 
     def __init__(self, batch_limits: BatchLimits) -> None:
         self.batch_limits, self.busy_s = batch_limits, 0.0
@@ -74,28 +76,30 @@ def main() -> None:
     parser.add_argument("--store", action="store_true", help="keep the result")
     arguments = parser.parse_args()
     ways = {"64 segments": BatchLimits(), "a unit": BatchLimits(*GPU_CALL, FEW_BATCHES_S, 960.0)}
-    print("| asked at once | threads | device busy |\n| --- | --- | --- |")
+    print("| asked at once | devices | threads for each | busy |\n| --- | --- | --- | --- |")
     shares = []
-    for name, limits in ways.items():
-        for threads in THREADS:
-            shares.append(Share(name, threads, 100 * measure(limits, threads)))
-            print(f"| {name} | {threads} | {shares[-1].busy:.1f} % |", flush=True)
+    for name, devices, threads in itertools.product(ways, DEVICES, THREADS):
+        shares.append(Share(name, devices, threads, 100 * measure(ways[name], devices, threads)))
+        print(f"| {name} | {devices} | {threads} | {shares[-1].busy:.1f} % |", flush=True)
     if arguments.store:
         content = {"machine": describe_machine(), "speed": SPEED, "shares": [asdict(share) for share in shares]}
         RESULT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def measure(limits: BatchLimits, threads: int) -> float:
-    """The share of the time between the first request and the last answer for which the device is busy."""
-    device = SleepingDevice(limits)
-    transcriber = UnitTranscriber(device, TranscriberConfig("demo"))
-    transcriber.transcribe(make_unit(HOURS / 20, seed=99))  # what is loaded at the first use is loaded
-    units = [make_unit(HOURS, seed) for seed in range(threads)]
-    device.busy_s = 0.0
+def measure(limits: BatchLimits, count: int, threads: int) -> float:
+    """The share of the time between the first request and the last answer for which devices are busy."""
+    devices = [SleepingDevice(limits) for _ in range(count)]
+    transcribers = [UnitTranscriber(device, TranscriberConfig("demo")) for device in devices]
+    for transcriber in transcribers:
+        transcriber.transcribe(make_unit(HOURS / 20, seed=99))  # what is loaded at the first use is loaded
+    transcriber_pool = TranscriberPool([Member("cpu", transcriber) for transcriber in transcribers])
+    units = [make_unit(HOURS, seed) for seed in range(threads)] * count
+    for device in devices:
+        device.busy_s = 0.0
     began = time.perf_counter()
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(transcriber.transcribe, units * UNITS_PER_THREAD))
-    return device.busy_s / (time.perf_counter() - began)
+    with ThreadPoolExecutor(len(units)) as pool:
+        list(pool.map(transcriber_pool.transcribe, units * UNITS_PER_THREAD))
+    return sum(device.busy_s for device in devices) / count / (time.perf_counter() - began)
 
 
 def make_unit(hours: float, seed: int) -> UnitAudio:

@@ -23,7 +23,7 @@ from benchmarks import tables
 from benchmarks.hardware import describe_machine, device_label
 from benchmarks.host_path import FORMATS, write_speech
 from benchmarks.random_checkpoints import make_checkpoint
-from funasr_beam.model.recognizers.local_model import pick_device
+from funasr_beam.model.devices import pick_device
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -74,7 +74,6 @@ class Defective:
     recognizer: Recognizer
     defect: str
     from_s: float
-    on_gpu: bool = False
     batch_limits = LIMITS
 
     def describe(self) -> CheckpointInfo:
@@ -95,7 +94,6 @@ class Replay:
     """Gives again what was recognised before, so that only the guards take time."""
 
     known: dict[int, Hypothesis | Failure]
-    on_gpu: bool = False
     batch_limits = LIMITS
 
     def describe(self) -> CheckpointInfo:

@@ -31,7 +31,7 @@ import soxr
 from benchmarks import tables
 from benchmarks.decode import write
 from benchmarks.hardware import describe_machine
-from benchmarks.host_peers import PEERS
+from benchmarks.host_peers import PEERS, STEREO_ONLY
 from benchmarks.vad import synthetic_speech
 
 RESULT = Path(__file__).parent / "results" / "host_path.json"
@@ -138,7 +138,7 @@ def measure_all(arguments: argparse.Namespace) -> tuple[dict[str, Ledger], dict[
             runs, found = [], []
             for turn in range(arguments.repeats):
                 runs.append(run_ours(place, turn, arguments.workers))
-                found.append(run_peers(place / "full" / f"0.{kind.suffix}", arguments.peers))
+                found.append(run_peers(place / "full" / f"0.{kind.suffix}", kind.channels, arguments.peers))
             ledgers[name] = ledger_of(runs, lengths[0], lengths[1])
             peers[name] = peers_of(found, min(FILE_S, lengths[1]))
     return ledgers, peers
@@ -219,14 +219,14 @@ def run_host(source: Path, output: Path, workers: int, before: Sequence[str] = (
     return found
 
 
-def run_peers(file: Path, folders: Sequence[str]) -> dict[str, PeerRun]:
+def run_peers(file: Path, channels: int, folders: Sequence[str]) -> dict[str, PeerRun]:
     """CPU seconds of each peer for a file; without those that are not installed."""
     if not folders:
         return {}
     paths = {"PYTHONPATH": folders, "PATH": [*(f"{folder}/bin" for folder in folders), os.environ["PATH"]]}
     environment = os.environ | {name: os.pathsep.join(parts) for name, parts in paths.items()}
     found = {}
-    for name in PEERS:
+    for name in (name for name in PEERS if channels == 2 or not name.endswith(STEREO_ONLY)):
         command = [sys.executable, str(Path(__file__).with_name("host_peers.py")), name, str(file)]
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         if done.returncode:

@@ -39,6 +39,20 @@ def faster_whisper() -> tuple[Load, Vad]:
     return decode_audio, get_speech_timestamps
 
 
+def faster_whisper_stereo() -> tuple[Load, Vad]:
+    """The same for the two channels of a file on their own, which it offers to who asks: the work that ours does."""
+    from faster_whisper.audio import decode_audio
+    from faster_whisper.vad import get_speech_timestamps
+
+    def load(file: str) -> Any:
+        return decode_audio(file, split_stereo=True)
+
+    def detect(channels: Any) -> list[Any]:
+        return [get_speech_timestamps(channel) for channel in channels]
+
+    return load, detect
+
+
 def whisperx_pyannote() -> tuple[Load, Vad]:
     """The program ffmpeg, then pyannote's segmentation network: WhisperX's default."""
     import torch
@@ -103,8 +117,11 @@ def funasr() -> tuple[Load, Vad]:
     return load_audio_text_image_video, detect
 
 
+STEREO_ONLY = "each channel"
+"""What the names of peers end in that are for files of two channels."""
 PEERS: dict[str, tuple[str, Callable[[], tuple[Load, Vad]]]] = {
     "faster-whisper": ("faster-whisper", faster_whisper),
+    "faster-whisper, each channel": ("faster-whisper", faster_whisper_stereo),
     "whisperx, pyannote": ("whisperx", whisperx_pyannote),
     "whisperx, silero": ("whisperx", whisperx_silero),
     "funasr, fsmn-vad": ("funasr", funasr),

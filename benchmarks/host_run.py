@@ -100,13 +100,9 @@ def _charge_child(clock: StageClock, function: str) -> None:
 class NullRecognizer:
     """Hears nothing and says something, at the speed of speech, so that everything behind it has its work."""
 
-    on_gpu = True
     batch_limits = BatchLimits(max_items=64)
 
     def __init__(self, model: str, settings: RecognizerSettings) -> None:
-        import torch
-
-        torch.set_num_threads(1)  # as a process does whose threads are busy themselves
         self._info = describe_model(model)
 
     def describe(self) -> CheckpointInfo:

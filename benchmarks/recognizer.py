@@ -31,9 +31,9 @@ from benchmarks.random_checkpoints import SIZES, make_checkpoint
 from benchmarks.recognizer_sides import SIDES, TIMED, Loading, Ours, Side, load_side, missing
 from benchmarks.recognizer_table import Part, Pass, details, join, read_part
 from funasr_beam.model.batching import BatchLimits
+from funasr_beam.model.devices import pick_device
 from funasr_beam.model.recognizers.base import LlmPrecision, Utterance
 from funasr_beam.model.recognizers.loading import keep_attention_from_cudnn
-from funasr_beam.model.recognizers.local_model import pick_device
 from funasr_beam.model.stage_clock import DECODE
 
 RESULTS = Path(__file__).parent / "results"

@@ -133,7 +133,7 @@ def _host_stages(found: Mapping[str, Any]) -> list[str]:
 
 
 def _host_peers(found: Mapping[str, Any]) -> list[str]:
-    """Loading and VAD of others on the same files in the same run; theirs mix stereo down to one channel."""
+    """Loading and VAD of others on the same files in the same run; they mix stereo, unless their name says no."""
     lines = [
         "| audio seconds for each CPU second | loading | VAD | both | ours / theirs |",
         "| --- | ---: | ---: | ---: | ---: |",
@@ -165,6 +165,18 @@ def host_scaling(found: Mapping[str, Any]) -> str:
             f"{60_000 / held:,.0f} x realtime, however many cores there are.",
         ]
     return "\n".join([f"{_machine(found)}; {found['format']}, {found['audio_s'] / 60:.0f} minutes:", "", *lines])
+
+
+def device_share(found: Mapping[str, Any]) -> str:
+    """How busy one process keeps devices that only sleep."""
+    shares = [share for share in found["shares"] if share["asked_at_once"] == "a unit"]
+    counts = sorted({share["devices"] for share in shares})
+    lines = [f"| threads for each | {' | '.join(f'busy, {count} at once' for count in counts)} |"]
+    lines.append(f"| --- {'| ---: ' * len(counts)}|")
+    for threads in sorted({share["threads"] for share in shares}):
+        busy = {share["devices"]: share["busy"] for share in shares if share["threads"] == threads}
+        lines.append(f"| {threads} | {' | '.join(f'{busy[count]:.0f} %' for count in counts)} |")
+    return "\n".join([f"{_machine(found)}; devices that hear {found['speed']:,.0f} s of calls a second:", "", *lines])
 
 
 def cards(found: Mapping[str, Any]) -> str:

@@ -172,10 +172,11 @@ def _flink(found: dict[str, Any]) -> str:
 def _host_path(found: dict[str, Any]) -> str:
     own = ", ".join(f"{kind['x_realtime']:,.0f} x realtime ({name})" for name, kind in found["formats"].items())
     ratios = [
-        found["formats"][name]["both"] / peers["faster-whisper"]["both"]
+        found["formats"][name]["both"] / peers.get("faster-whisper, each channel", peers["faster-whisper"])["both"]
         for name, peers in found["peers_x_realtime"].items()
     ]
-    return f"{own}; loading and VAD alone {' and '.join(f'{ratio:.1f} x' for ratio in ratios)} faster-whisper's"
+    faster = " and ".join(f"{ratio:.1f} x" for ratio in ratios)
+    return f"{own}; loading and VAD of each channel {faster} faster-whisper's"
 
 
 def _recognizer(found: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ def parts() -> dict[str, str]:
         "end": _one("end_to_end_cpu", "make bench", tables.end_to_end),
         "host": _one("host_path", "python -m benchmarks.host_path --store", tables.host_path),
         "threads": _one("host_scaling", "python -m benchmarks.host_scaling --store", tables.host_scaling),
+        "devices": _one("device_share", "python -m benchmarks.device_share --store", tables.device_share),
         "padding": _one("recognizer_cpu", "make bench", tables.padding),
         "cards": _one("memory_model", "python -m benchmarks.memory_model --store", tables.cards),
     }

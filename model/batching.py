@@ -158,7 +158,7 @@ def _run_halving(
         return
     # Outside the handler: its traceback holds the failed batch's tensors, and half of it must fit now.
     if failure.cause is Cause.OUT_OF_MEMORY:
-        _free_memory()
+        free_memory()
         if len(places) == 1 and not is_last_try:
             _run_halving(work, places, results, is_last_try=True)
             return
@@ -194,8 +194,8 @@ def _is_fatal(error: BaseException) -> bool:
     return isinstance(error, torch.AcceleratorError) and not _is_out_of_memory(error)
 
 
-def _free_memory() -> None:
-    """Give back what the failed batch held."""
+def free_memory() -> None:
+    """Give back what failed work held; its traceback must be gone."""
     import torch
 
     gc.collect()

@@ -25,6 +25,8 @@ from funasr_beam.model.products import use_quick_linears
 WEIGHTS_NAME = "ctc_head.safetensors"
 CONFIG_NAME = "ctc_head.json"
 
+_SCORED_FRAMES = 128  # at once: 31 MB of scores, of which few are kept
+
 
 class CtcHeadError(ValueError):
     """A CTC head that is there but cannot be used: incomplete, malformed or untrained."""
@@ -111,6 +113,9 @@ class CtcHead(nn.Module):
 
     def score(self, decoded: Tensor, tokens: Tensor) -> Tensor:
         """The log-probabilities of some tokens: (frames, tokens) float32 from one utterance's `decode`, unpadded."""
+        return torch.cat([self._score(frames, tokens) for frames in torch.split(decoded, _SCORED_FRAMES)])
+
+    def _score(self, decoded: Tensor, tokens: Tensor) -> Tensor:
         logits: Tensor = self.ctc["ctc_lo"](decoded).float()
         return logits[:, tokens] - logits.logsumexp(-1, keepdim=True)
 

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,20 +51,32 @@ class InputNotFoundError(Exception):
     """An input names nothing that exists."""
 
 
-def list_inputs(inputs: Sequence[str], defaults: RecognitionOptions, output: str) -> Iterator[Listed]:
+def list_inputs(
+    inputs: Sequence[str], defaults: RecognitionOptions, output: str, on_empty: Callable[[str], object] = lambda _: None
+) -> Iterator[Listed]:
     """Every input once, as it is found, in a stable order: as the user named them, by path within a folder.
 
     Args:
         inputs: folders, files, globs, URIs and manifests.
         defaults: options of recordings about which a manifest says nothing else.
         output: its own files are left out, should it lie inside an input or around it.
+        on_empty: is told each input in which there is no recording, such as a share that is not mounted.
 
     Raises:
         InputNotFoundError: an input does not exist or matches nothing.
         funasr_beam.model.errors.UsageError: a manifest cannot be read.
     """
-    found = (listed for text in inputs for listed in _list_one(text, defaults, output))
+    found = (listed for text in inputs for listed in _tell_if_empty(text, _list_one(text, defaults, output), on_empty))
     yield from found if _names_each_once(inputs) else _first_of_each(found)
+
+
+def _tell_if_empty(text: str, found: Iterable[Listed], on_empty: Callable[[str], object]) -> Iterator[Listed]:
+    is_empty = True
+    for listed in found:
+        is_empty = is_empty and listed.skipped
+        yield listed
+    if is_empty:
+        on_empty(text)
 
 
 def check_exist(inputs: Sequence[str]) -> None:

@@ -130,7 +130,7 @@ def _without_query(uri: str) -> str:
 
 
 def _parse_row(values: dict[str, Any], base: str, defaults: RecognitionOptions) -> ManifestRow | None:
-    values = {key: value for key, value in values.items() if not _is_nan(value)}  # pandas writes it for empty texts
+    values = {key: value for key, value in values.items() if not is_nan(value)}
     uri = _first(values, _URI_KEYS)
     if uri is None:
         return None
@@ -145,7 +145,8 @@ def _parse_row(values: dict[str, Any], base: str, defaults: RecognitionOptions) 
     return ManifestRow(uri, _first(values, ("id",)), options, _first(values, _REFERENCE_KEYS), metadata, failure)
 
 
-def _is_nan(value: Any) -> bool:
+def is_nan(value: Any) -> bool:
+    """Whether a cell is empty, as pandas writes empty texts."""
     return isinstance(value, float) and math.isnan(value)
 
 

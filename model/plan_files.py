@@ -3,6 +3,7 @@
 Nobody holds a whole plan: the driver streams it, a worker reads its unit, and `status` reads two narrow columns.
 """
 
+import contextlib
 import io
 import json
 from collections.abc import Iterable, Iterator
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from funasr_beam.model.errors import Cause
+from funasr_beam.model.errors import Cause, RunError
 from funasr_beam.model.planning import PlannedRecording, cut_recording, declared_s
 from funasr_beam.model.records import Failure, MediaInfo, RecognitionOptions, Recording, Seconds, Unit
 from funasr_beam.model.storage import Folder
@@ -80,6 +81,11 @@ class PlanTotals:
     units: int = 0
     audio_s: Seconds = 0.0
     missing_s: Seconds = 0.0  # audio of the units: what was not committed before
+
+    @property
+    def missing_share(self) -> float:
+        """Share of the audio that was not committed before: less than 1 in a run that goes on."""
+        return self.missing_s / self.audio_s if self.audio_s else 1.0
 
 
 @dataclass(frozen=True)
@@ -170,17 +176,36 @@ class PlanFiles:
 
 
 def unit_places(output: Folder, file: str) -> Iterator[UnitPlace]:
-    """The units in one file of a plan, without reading them."""
-    with open_parquet(output, file) as opened:
+    """The units in one file of a plan, without reading them.
+
+    Raises:
+        RunError: the plan is not there any more.
+    """
+    with _opened(output, file) as opened:
         rows = opened.metadata.num_rows
     yield from (UnitPlace(file, row) for row in range(rows))
 
 
 def read_unit(output: Folder, place: UnitPlace) -> Unit:
-    """One unit of a plan; reads its row group only."""
-    with open_parquet(output, place.file) as opened:
+    """One unit of a plan; reads its row group only.
+
+    Raises:
+        RunError: the plan is not there any more.
+    """
+    with _opened(output, place.file) as opened:
         group = opened.read_row_group(place.row // _UNITS_PER_GROUP, columns=["payload"])
         return _codec().validate_json(group.column("payload")[place.row % _UNITS_PER_GROUP].as_py())
+
+
+@contextlib.contextmanager
+def _opened(output: Folder, file: str) -> Iterator[pq.ParquetFile]:
+    """A file of the plan that a run is at work on."""
+    try:
+        with open_parquet(output, file) as opened:
+            yield opened
+    except FileNotFoundError as error:
+        where = output.show(file)
+        raise RunError(f"{where}: was removed while a run was at work on it; run the command again") from error
 
 
 def plans_folder(text_hash: str) -> str:

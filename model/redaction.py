@@ -1,12 +1,13 @@
 """What may be shown: URIs and texts without the credentials that can hide in them."""
 
-import io
 import logging
 import os
 import re
 from collections.abc import Mapping
-from typing import Any, TextIO
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+
+from funasr_beam.model.forwarding_stream import ForwardingStream
 
 HIDDEN = "***"
 
@@ -101,28 +102,12 @@ class RedactingFormatter(logging.Formatter):
         return visible(redact(super().format(record)))
 
 
-class RedactingStream(io.TextIOBase):
+class RedactingStream(ForwardingStream):
     """A text stream that leaves secrets out of what is written to another one."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        """Write a text as it may be shown."""
-        self._stream.write(redact(text))
-        return len(text)
-
-    def flush(self) -> None:
-        """Pass on what is held back."""
-        self._stream.flush()
-
-    def isatty(self) -> bool:
-        """Whether somebody looks on."""
-        return self._stream.isatty()
-
-    def fileno(self) -> int:
-        """The descriptor of the other stream."""
-        return self._stream.fileno()
+    def shown(self, text: str) -> str:
+        """The text as it may be shown."""
+        return redact(text)
 
 
 def is_secret_name(name: str) -> bool:

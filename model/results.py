@@ -38,7 +38,10 @@ class SegmentResult:
 
 @dataclass(frozen=True)
 class StageSeconds:
-    """Seconds of work by stage; wall time of the thread that did it."""
+    """Seconds of work by stage: wall time of the thread that did it.
+
+    Without waiting for its turn at the model, or for what a process loads once.
+    """
 
     decode_s: Seconds = 0.0
     vad_s: Seconds = 0.0

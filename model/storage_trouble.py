@@ -2,7 +2,7 @@
 
 import errno
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum, auto
 
 from funasr_beam.model.errors import Cause, RecordingError, RunError
@@ -20,6 +20,7 @@ class Trouble(Enum):
     FULL = auto()
     READ_ONLY = auto()
     IS_FOLDER = auto()
+    NO_MORE_FILES = auto()  # of this process or machine: no storage is to blame, and nothing else will work either
     OTHER = auto()  # a bad moment, as far as anybody can tell
 
 
@@ -53,9 +54,10 @@ _BY_ERRNO = {
     errno.EFBIG: Trouble.FULL,
     errno.EROFS: Trouble.READ_ONLY,
 }
+_NO_MORE_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 _NO_CREDENTIALS = frozenset({"NoCredentialsError", "DefaultCredentialsError"})
 _HOW_TO_LOG_IN = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or what your storage uses)"
-_SAME_COMMAND = "what is committed is kept, and the same command goes on from there"
+SAME_COMMAND = "what is committed is kept, and the same command goes on from there"
 
 
 def storage_errors() -> tuple[type[Exception], ...]:
@@ -77,12 +79,8 @@ def storage_errors() -> tuple[type[Exception], ...]:
 def trouble_of(error: BaseException) -> Trouble:
     """Which kind of trouble an exception tells of."""
     chain = list(_chain(error))
-    if any(_code(link) in _CREDENTIAL_CODES or type(link).__name__ in _CREDENTIAL_ERRORS for link in chain):
-        return Trouble.CREDENTIALS
-    if any(type(link).__name__ in _NO_CREDENTIALS for link in chain):
-        return Trouble.NO_CREDENTIALS
-    if any(_code(link) == "RequestTimeTooSkewed" for link in chain):
-        return Trouble.CLOCK
+    if about_all := _about_all(chain):
+        return about_all
     statuses = [status for link in chain if isinstance(status := getattr(link, "status", None), int)]
     if statuses:  # what the server said counts more than what a library made of it
         return {401: Trouble.REFUSED, 403: Trouble.REFUSED, 404: Trouble.MISSING, 410: Trouble.MISSING}.get(
@@ -96,7 +94,7 @@ def trouble_of(error: BaseException) -> Trouble:
 def storage_failure(uri: str, error: Exception) -> RecordingError | RunError:
     """The cause and message for what a storage said of one recording; an end of the run where it is about all."""
     trouble = trouble_of(error)
-    if trouble in (Trouble.CREDENTIALS, Trouble.NO_CREDENTIALS, Trouble.CLOCK):
+    if trouble in (Trouble.CREDENTIALS, Trouble.NO_CREDENTIALS, Trouble.CLOCK, Trouble.NO_MORE_FILES):
         return run_failure(uri, error)
     if trouble is Trouble.MISSING:
         return RecordingError(Cause.NOT_FOUND, f"{uri}: is not there; it was moved or deleted since it was listed")
@@ -113,20 +111,33 @@ def run_failure(where: str, error: Exception) -> RunError:
     said = _said(error)
     match trouble_of(error):
         case Trouble.CREDENTIALS:
-            text = f"the storage does not accept the credentials ({said}); renew them: {_SAME_COMMAND}"
+            text = f"the storage does not accept the credentials ({said}); renew them: {SAME_COMMAND}"
         case Trouble.NO_CREDENTIALS:
             text = f"no credentials were found ({said}); {_HOW_TO_LOG_IN}"
         case Trouble.CLOCK:
-            text = f"the storage finds this machine's clock wrong ({said}); set it: {_SAME_COMMAND}"
+            text = f"the storage finds this machine's clock wrong ({said}); set it: {SAME_COMMAND}"
         case Trouble.FULL:
-            text = f"there is no space left ({said}); make room: {_SAME_COMMAND}"
+            text = f"there is no space left ({said}); make room: {SAME_COMMAND}"
+        case Trouble.NO_MORE_FILES:
+            text = f"this machine lets the program open no more files ({said}); raise ulimit -n: {SAME_COMMAND}"
         case Trouble.READ_ONLY | Trouble.REFUSED:
             text = f"cannot be written ({said}); check the permissions, or choose another --output"
         case Trouble.MISSING:
             text = f"is not there ({said}); create the bucket or folder, or name another"
         case _:
-            text = f"the storage failed, even after retries ({said}); try again later: {_SAME_COMMAND}"
+            text = f"the storage failed, even after retries ({said}); try again later: {SAME_COMMAND}"
     return RunError(f"{where}: {text}")
+
+
+def _about_all(chain: Sequence[BaseException]) -> Trouble | None:
+    """Trouble that every recording will have."""
+    if any(isinstance(link, OSError) and link.errno in _NO_MORE_FILES for link in chain):
+        return Trouble.NO_MORE_FILES
+    if any(_code(link) in _CREDENTIAL_CODES or type(link).__name__ in _CREDENTIAL_ERRORS for link in chain):
+        return Trouble.CREDENTIALS
+    if any(type(link).__name__ in _NO_CREDENTIALS for link in chain):
+        return Trouble.NO_CREDENTIALS
+    return Trouble.CLOCK if any(_code(link) == "RequestTimeTooSkewed" for link in chain) else None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -76,7 +76,7 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("recognize_s", pa.float64(), "Seconds of recognition, by share of the batch."),
         ("text_s", pa.float64(), "Seconds of text and times."),
         ("cpu_s", pa.float64(), "Seconds of work: decoding, VAD, recognition, text."),
-        ("gpu_s", pa.float64(), "Seconds of the GPU."),
+        ("gpu_s", pa.float64(), "Seconds for which it had a GPU, by share of the batch."),
         ("processed_at", pa.timestamp("us", tz="UTC"), "When the row was written."),
         ("metadata", pa.map_(pa.string(), pa.string()), "All other columns of the manifest."),
         ("schema_version", pa.int32(), "Version of this schema."),

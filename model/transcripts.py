@@ -1,18 +1,20 @@
 """From segments of audio to committed text: recognise a unit, normalise, put times on the recording's clock."""
 
+import logging
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from funasr_beam.model.aligners.base import AlignTask
 from funasr_beam.model.aligners.choice import LIMITS, AlignmentSettings, WordAligner
-from funasr_beam.model.batching import BatchLimits, padded_seconds
+from funasr_beam.model.batching import BatchLimits, free_memory, padded_seconds
 from funasr_beam.model.checkpoint import AudioTokens
 from funasr_beam.model.confidence import segment_confidence, weigh_words
+from funasr_beam.model.endpoint import is_remote
+from funasr_beam.model.errors import RunError
 from funasr_beam.model.front_end import SpanAudio, UnitAudio
 from funasr_beam.model.itn import FinalWord, InverseTextNormalizer
 from funasr_beam.model.language_id import LanguageDetector, SpokenLanguage
@@ -28,10 +30,15 @@ from funasr_beam.model.recognizers.families import load_recognizer
 from funasr_beam.model.records import Failure, Hypothesis, Seconds, Segment, Word
 from funasr_beam.model.results import SegmentResult, SpanResult, StageSeconds, UnitResult
 from funasr_beam.model.retries import ROUNDS, GuardInput, Recognized, recognize_guarded
+from funasr_beam.model.turns import Work
+
+if TYPE_CHECKING:
+    from funasr_beam.model.transcriber_pool import TranscriberPool
 
 Itn = Literal["rules", "model", "none"]
 _SURE_OF_LANGUAGE = 0.9
 _OTHER_SCRIPTS = frozenset({"zh", "yue", "ja", "ko", "th", "ar", "hi", "bg", "el"})
+_log = logging.getLogger("funasr_beam.worker")
 
 
 @dataclass(frozen=True)
@@ -52,21 +59,56 @@ class TranscriberConfig:
 
 
 @lru_cache(maxsize=1)
-def load_transcriber(config: TranscriberConfig) -> "UnitTranscriber":
-    """A transcriber with the loaded recogniser; a process keeps the last one, so that asking again costs nothing.
+def load_transcriber(config: TranscriberConfig) -> "TranscriberPool":
+    """A transcriber for each device; a process keeps the last ones, so that asking again costs nothing.
 
     Raises:
-        funasr_beam.model.errors.RunError: the checkpoint cannot be loaded, or the device is not there.
+        funasr_beam.model.errors.RunError: the checkpoint cannot be loaded, or the device is not there, or none has
+            room for the model.
     """
+    from funasr_beam.model.devices import computing_on, device_names
+    from funasr_beam.model.transcriber_pool import Member, TranscriberPool
+
+    members, full = [], []
+    for device in [config.device] if is_remote(config.model) else device_names(config.device):
+        with computing_on(device):
+            loaded = _load_where_it_fits(config, device)
+        if isinstance(loaded, UnitTranscriber):
+            members.append(Member(device, loaded))
+        else:
+            full.append(loaded)
+    told = f"{', '.join(full)}: too little memory for the model {config.model}"
+    if not members:
+        raise RunError(f"{told}; end what else uses it (nvidia-smi shows that), or use --device cpu")
+    if full:
+        _log.warning("Left out: %s", told)
+    return TranscriberPool(members)
+
+
+def _load_where_it_fits(config: TranscriberConfig, device: str) -> "UnitTranscriber | str":
+    """A transcriber on this device, or how much memory it has where that does not suffice."""
+    import torch
+
+    try:
+        return _load_on(config, device)
+    except torch.OutOfMemoryError:
+        # The rest after the handler: its traceback holds what was loaded so far.
+        pass
+    free_memory()
+    free, total = torch.cuda.mem_get_info(device)
+    return f"{device} with {free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
+
+
+def _load_on(config: TranscriberConfig, device: str) -> "UnitTranscriber":
     settings = RecognizerSettings(
-        device=config.device,
+        device=device,
         audio_tokens=config.audio_tokens,
         encoder_padded_s=config.max_padded_s,
         remote=config.remote,
         encoder_precision=config.encoder_precision,
         llm_precision=config.llm_precision,
     )
-    aligner = WordAligner(config.alignment, _at_most(config, LIMITS))
+    aligner = WordAligner(replace(config.alignment, device=device), _at_most(config, LIMITS))
     aligner.load_all()  # first: the recogniser shares out the memory that is left
     return UnitTranscriber(load_recognizer(config.model, settings), config, aligner)
 
@@ -112,17 +154,17 @@ class UnitTranscriber:
     def transcribe(self, unit: UnitAudio) -> UnitResult:
         """The result of every span, in order; what cannot be recognised is a failure of its segment alone."""
         inputs = [self._guard_input(span, segment) for span in unit.spans for segment in span.segments]
-        began = time.perf_counter()
+        work = Work()
         guarded = recognize_guarded(self._recognizer, inputs, self._limits, self._rounds)
         recognized = [self._name_language(item, found) for item, found in zip(inputs, guarded, strict=True)]
         outcomes = iter(self._align(inputs, recognized))
-        recognize_s = time.perf_counter() - began
+        recognize_s, gpu_s = work.worked_s, work.gpu_s
         speech_s = sum(item.utterance.duration_s for item in inputs)
         spans = []
         for span in unit.spans:
             share = sum(segment.duration_s for segment in span.segments) / speech_s if speech_s else 0.0
             result = self._finish_span(span, list(islice(outcomes, len(span.segments))))
-            spans.append(_charge(result, recognize_s * share, on_gpu=self._recognizer.on_gpu))
+            spans.append(_charge(result, recognize_s * share, gpu_s * share))
         return UnitResult(unit.unit.name, tuple(spans), self._padded_s(inputs))
 
     def _guard_input(self, span: SpanAudio, segment: Segment) -> GuardInput:
@@ -165,11 +207,10 @@ class UnitTranscriber:
         return padded_seconds([item.utterance.duration_s for item in inputs], self._limits)
 
     def _finish_span(self, audio: SpanAudio, recognized: Sequence[Recognized]) -> SpanResult:
-        began = time.perf_counter()
+        work = Work()
         segments = tuple(
             self._finish_segment(segment, item) for segment, item in zip(audio.segments, recognized, strict=True)
         )
-        text_s = time.perf_counter() - began
         return SpanResult(
             span_id=audio.span.id,
             recording_id=audio.span.recording.id,
@@ -182,7 +223,7 @@ class UnitTranscriber:
             layout=audio.layout,
             notes=audio.notes,
             failure=audio.failure,
-            seconds=audio.seconds + StageSeconds(text_s=text_s),
+            seconds=audio.seconds + StageSeconds(text_s=work.worked_s),
         )
 
     def _finish_segment(self, segment: Segment, recognized: Recognized) -> SegmentResult:
@@ -242,7 +283,6 @@ def _shift(word: Word, offset_s: Seconds) -> Word:
     return replace(word, start_s=word.start_s + offset_s, end_s=word.end_s + offset_s)
 
 
-def _charge(result: SpanResult, recognize_s: Seconds, *, on_gpu: bool) -> SpanResult:
-    """Put the recogniser's time onto a span, in proportion to its audio."""
-    seconds = result.seconds + StageSeconds(recognize_s=recognize_s)
-    return replace(result, seconds=seconds, gpu_s=recognize_s if on_gpu else 0.0)
+def _charge(result: SpanResult, recognize_s: Seconds, gpu_s: Seconds) -> SpanResult:
+    """Put its share of the recogniser's time onto a span."""
+    return replace(result, seconds=result.seconds + StageSeconds(recognize_s=recognize_s), gpu_s=gpu_s)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from funasr_beam.model.one_thread import one_thread
 from funasr_beam.model.records import SAMPLE_RATE, Samples
 from funasr_beam.model.silero import CONTEXT_SAMPLES, FRAME_SAMPLES, SileroNetwork, Workspace
 from funasr_beam.model.vad_lanes import Lane, agreeing_lanes, score_lanes
@@ -37,15 +38,12 @@ def shared_detector() -> "SpeechDetector":
 
 
 class SpeechDetector:
-    """Silero's network, holding weights only: one instance serves any number of threads at once.
-
-    A call uses as many cores as torch is set to (`torch.set_num_threads`); a process whose threads are busy themselves
-    sets one.
-    """
+    """Silero's network, holding weights only: one instance serves any number of threads at once, each on its own."""
 
     def __init__(self) -> None:
         self._network = SileroNetwork()
-        self._lanes = agreeing_lanes(self._network)
+        with one_thread():
+            self._lanes = agreeing_lanes(self._network)
 
     def speech_probabilities(
         self, channels: Sequence[Samples], block_frames: int = _BLOCK_FRAMES
@@ -69,7 +67,7 @@ class SpeechDetector:
         import torch
 
         prepared = [_Channel(samples) for samples in channels]
-        with torch.inference_mode():
+        with torch.inference_mode(), one_thread():
             work = Workspace.of(min(block_frames, max((len(channel.scored) for channel in prepared), default=0)))
             lanes = [Lane(channel.features(self._network, work), len(channel.scored)) for channel in prepared]
             # The longest first, so that none is left that goes on alone for long.

@@ -16,10 +16,11 @@ from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.redaction import RedactingFormatter, RedactingStream, redact, visible
 from funasr_beam.model.storage_trouble import storage_errors
 from funasr_beam.model.version import __version__
-from funasr_beam.pipeline.streams import prepare_streams
+from funasr_beam.pipeline.open_files import raise_open_files
+from funasr_beam.pipeline.streams import WithoutWorkerTracebacks, prepare_streams
 
 EXIT_OK = 0
-EXIT_TOO_MANY_FAILED = 1
+EXIT_NOT_ALL_WELL = 1
 EXIT_USAGE = 2
 EXIT_CANNOT_GO_ON = 3
 EXIT_INTERRUPTED = 130
@@ -43,19 +44,21 @@ COMMANDS = (
     "synthesize",
     "worker-pool",
 )
+_NO_ROOM = "failed to map segment"  # says the loader of shared libraries where there is no memory for one
 _log = logging.getLogger("funasr_beam")
 _EPILOG = """\
-exit codes: 0 ok; 1 more recordings failed than --max-failed allows (compare: outputs differ; evaluate, drift: a limit
-was passed); 2 wrong usage or configuration; 3 the run could not go on; 130 interrupted (the same command goes on from
-there)
+exit codes: 0 ok; 1 more recordings failed than --max-failed allows, or an input held none (compare: outputs differ;
+evaluate, drift: a limit was passed); 2 wrong usage or configuration; 3 the run could not go on; 130 interrupted (the
+same command goes on from there)
 """
 
 
 def run() -> None:
     """The program: runs the command line and ends with its exit code."""
     prepare_streams()
+    raise_open_files()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: a job on a cluster must not go on alone
-    sys.stderr = RedactingStream(sys.stderr)  # libraries print tracebacks past the log, too
+    sys.stderr = WithoutWorkerTracebacks(RedactingStream(sys.stderr))  # libraries print some past the log
     code = main()
     if code not in (EXIT_CANNOT_GO_ON, EXIT_INTERRUPTED):
         # Otherwise worker threads may be deep inside the model: nothing is taken from them, and nobody waits for them.
@@ -86,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = _module(arguments.command)
     try:
         _check_here()
-        return int(command.run(arguments))
+        return _called(command, arguments)
     except UsageError as error:
         return _complain(str(error), EXIT_USAGE)
     except RunError as error:
@@ -100,6 +103,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except storage_errors() as error:
         _log.debug("The storage failed", exc_info=True)
         return _complain(f"the storage failed: {error}", EXIT_CANNOT_GO_ON)
+
+
+def _called(command: ModuleType, arguments: argparse.Namespace) -> int:
+    """The exit code of a subcommand.
+
+    Raises:
+        RunError: there is too little memory for it, or for a library that it needs.
+    """
+    try:
+        return int(command.run(arguments))
+    except (MemoryError, ImportError) as error:
+        if isinstance(error, ImportError) and _NO_ROOM not in str(error):
+            raise
+        said = str(error) or type(error).__name__
+        message = f"there is too little memory ({said}); give the command more (ulimit -v, the limit of its container)"
+        raise RunError(f"{message}: what is committed is kept") from error
 
 
 def _check_here() -> None:

@@ -1,16 +1,12 @@
-"""One typed configuration: defaults, then a TOML file, then `--set`, then flags; all problems are told at once."""
+"""Every setting with its type, default, limits and meaning, and which of them can change a transcript."""
 
-import difflib
 import hashlib
 import json
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from funasr_beam.model.errors import UsageError
 from funasr_beam.model.languages import LANGUAGE_CODES, language_code
@@ -21,12 +17,6 @@ from funasr_beam.model.storage import is_glob
 from funasr_beam.pipeline.refused import refuse_runner
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-_STORAGE_IS_TOLD_ELSEWHERE = (
-    "storages are told by the environment, the same for every command and worker (AWS_PROFILE, AWS_ENDPOINT_URL, "
-    "FSSPEC_S3_ANON=true, ...), and secrets belong in no configuration; see docs/storage.md"
-)
 
 
 def _one_or_many(value: Any) -> Any:
@@ -136,7 +126,9 @@ class RecognitionConfig(Section):
     itn: Literal["rules", "model", "none"] = Field(
         "rules", description="Inverse text normalization: by rules (words keep their times), by the model, or none."
     )
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the recogniser runs.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where the recogniser runs; auto and cuda: on every GPU of the first one's kind."
+    )
     audio_tokens: Literal["checkpoint", "low", "all"] = Field(
         "checkpoint", description="Audio tokens for the language model: as the checkpoint says, low (an eighth) or all."
     )
@@ -211,7 +203,7 @@ class RunnerConfig(Section):
     workers: int = Field(
         0,
         ge=0,
-        description="Units worked on at once; 0: one for each core, at most 8, or each slot of a Flink cluster.",
+        description="Units at once; 0: one for each core, at most 8 for each GPU, or each slot of a Flink cluster.",
     )
     flink_master: Address | None = Field(None, description="HOST:PORT of Flink's REST interface.")
     job_endpoint: Address | None = Field(
@@ -274,6 +266,7 @@ class Config(Section):
         "failures (failed), transcripts that lost a part (partial), or both (all).",
     )
     max_failed: Share = Field(0.05, description="Largest share of failed recordings for exit code 0.")
+    allow_empty: bool = Field(False, description="Whether exit code 0 allows an input without any recording.")
     part_mb: int = Field(512, ge=1, description="A table of a run becomes several files above this size (MiB).")
     plan: PlanConfig = PlanConfig()
     decode: DecodeConfig = DecodeConfig()
@@ -304,39 +297,6 @@ class Config(Section):
         return self
 
 
-def load_config(file: Path | None, assignments: Sequence[str], flags: Mapping[str, Any]) -> Config:
-    """Merge file, `key=value` assignments and flags (later ones win) into a checked configuration.
-
-    Args:
-        file: a TOML file, or None.
-        assignments: as given with `--set`, such as `plan.unit_s=60`; values in TOML syntax or plain words.
-        flags: dotted key to value; None values are left out.
-
-    Raises:
-        UsageError: with every problem found.
-    """
-    title = f"in {file}" if file else "in the command"
-    problems: list[str] = []
-    values = _read_toml(file, problems) if file else {}
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if equals:
-            _put(values, key.strip(), _parse(text), problems)
-        else:
-            problems.append(f"--set {assignment}: is not KEY=VALUE")
-    for key, value in flags.items():
-        if value is not None:
-            _put(values, key, value, problems)
-    try:
-        config = Config.model_validate(values)
-    except ValidationError as error:
-        problems += [_explain(detail) for detail in error.errors()]
-    if problems:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise UsageError(f"{count} {title}:", problems)
-    return config
-
-
 def text_hash(config: Config, segmentation: SegmentationConfig, model: str, versions: Mapping[str, str]) -> str:
     """A hash over all that can change a transcript, and nothing else: the key under which work is resumed."""
     settings = {
@@ -353,61 +313,3 @@ def text_hash(config: Config, segmentation: SegmentationConfig, model: str, vers
         "versions": dict(versions),
     }
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _read_toml(file: Path, problems: list[str]) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        problems.append(f"{file}: there is no such file")
-    except (OSError, UnicodeDecodeError) as error:
-        problems.append(f"{file}: cannot be read: {error}")
-    except tomllib.TOMLDecodeError as error:
-        problems.append(f"{file}: is not valid TOML: {error}")
-    return {}
-
-
-def _put(values: dict[str, Any], key: str, value: Any, problems: list[str]) -> None:
-    *path, last = key.split(".")
-    for name in path:
-        inner = values.setdefault(name, {})
-        if not isinstance(inner, dict):
-            problems.append(f"{key}: {name} is a value, not a section")
-            return
-        values = inner
-    values[last] = value
-
-
-def _parse(text: str) -> Any:
-    """A TOML value where it is one, otherwise the plain words."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text.strip()
-
-
-def _explain(detail: ErrorDetails) -> str:
-    """One pydantic error as `key = value: why`."""
-    key = ".".join(str(part) for part in detail["loc"])
-    if detail["type"] == "extra_forbidden" and detail["loc"][0] == "storage":
-        return f"{key}: {_STORAGE_IS_TOLD_ELSEWHERE}"
-    if detail["type"] == "extra_forbidden":
-        return f"{key}: unknown key; {_suggest(detail['loc'])}"
-    if detail["type"] == "missing":
-        return f"{key}: is required"
-    message = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "value_error" and isinstance(detail["input"], dict):
-        return f"{key}.{message}" if key else message
-    message = message[:1].lower() + message[1:]
-    return f"{key} = {json.dumps(detail['input'], ensure_ascii=False, default=str)}: {message}"
-
-
-def _suggest(location: tuple[int | str, ...]) -> str:
-    section: type[BaseModel] = Config
-    for part in location[:-1]:
-        kind = section.model_fields[str(part)].annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            section = kind
-    known = sorted(section.model_fields)
-    close = difflib.get_close_matches(str(location[-1]), known, n=1)
-    return (f"did you mean {close[0]}? " if close else "") + f"known: {', '.join(known)}"

@@ -21,7 +21,9 @@ _FAMILIES = {
     "recording_flags": "flag",
 }
 _DISTRIBUTIONS = "distributions.recordings."
-_NOT_WORKED_ON = ("unchanged", "skipped")
+_NOT_WORKED_ON = ("unchanged", "skipped", "excluded")
+"""Statuses, and the cause of what was skipped: they are no part of the recordings that shares are taken of."""
+
 _log = logging.getLogger("funasr_beam")
 
 

@@ -40,7 +40,8 @@ SELECT row_number() OVER () AS place, recording_id AS id, uri, reference AS text
 FROM recordings WHERE reference IS NOT NULL"""
 
 # A reference finds its recording by id, by the same place, by the end of the place (folders at least), by the file's
-# name without its ending; the first of these that finds any is taken.
+# name without its ending; the first of these that finds any is taken. Of several references that find one recording the
+# nearest is its own: what belongs to tuesday/call.mp3 is not said in monday/call.mp3.
 _MATCHES = """\
 CREATE TEMP TABLE matches AS
 WITH named AS (
@@ -57,9 +58,16 @@ WITH named AS (
   UNION ALL
   SELECT n.id, n.uri, h.recording_id, 4 FROM named AS n JOIN heard AS h
     ON regexp_replace(h.name, '[.][^.]*$', '') = regexp_replace(coalesce(n.id, n.name), '[.][^.]*$', '')
+), nearest AS (
+  SELECT DISTINCT * FROM found QUALIFY way = min(way) OVER (PARTITION BY id, uri)
+), counted AS (
+  SELECT *, count(*) OVER (PARTITION BY id, uri) AS fits FROM nearest
+), own AS (
+  SELECT * FROM counted QUALIFY way = min(way) OVER (PARTITION BY recording_id)
 )
-SELECT id, uri, recording_id, count(*) OVER (PARTITION BY id, uri) AS found
-FROM (SELECT DISTINCT * FROM found QUALIFY way = min(way) OVER (PARTITION BY id, uri))"""
+SELECT id, uri, recording_id,
+  greatest(fits, count(*) FILTER (fits = 1) OVER (PARTITION BY recording_id)) AS found
+FROM own"""
 
 _PAIRS = """\
 WITH said AS (

@@ -71,13 +71,14 @@ class RunFacts:
     wall_s: Seconds
     unchanged: int  # recordings that an earlier run had done
     regressions: Regressions = Regressions()
+    share: float = 1.0  # of the audio that was transcribed in that time
 
 
 def write_metrics(output: Folder, run: Run, config: MetricsConfig, facts: RunFacts) -> dict[str, Any]:
     """Count what a run has published and write its `metrics.json` and `metrics.parquet`; gives the former."""
     prices = Prices(config.cpu_hour, config.gpu_hour)
     metrics = measure_output(output, [parse_grouping(text) for text in config.group_by], run.id)
-    totals = summarize_run(metrics.everything, prices, facts.wall_s, facts.unchanged)
+    totals = summarize_run(metrics.everything, prices, facts.wall_s, facts.unchanged, facts.share)
     summary = {"run_id": run.id, **with_groups(metrics, prices, totals), "regressions": asdict(facts.regressions)}
     output.write(f"{run.folder}/metrics.parquet", table_bytes(metrics_table(metrics, prices, run.id, totals)))
     write_json(output, f"{run.folder}/metrics.json", summary)

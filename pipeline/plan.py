@@ -3,7 +3,7 @@
 import contextlib
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from fsspec.implementations.local import LocalFileSystem
@@ -54,6 +54,7 @@ class Plan:
     files: PlanFiles
     totals: PlanTotals
     access: AccessUris = field(default_factory=AccessUris)
+    empty_inputs: tuple[str, ...] = ()  # those in which there is no recording, as they may be shown
 
     def recordings(self) -> Iterator[PlannedRecording]:
         """What the run works on, in the order of the listing."""
@@ -105,8 +106,8 @@ def probes_at_once(config: Config) -> int:
     return _REMOTE_PROBES if is_remote else len(os.sched_getaffinity(0))
 
 
-def list_everything(config: Config) -> Iterator[Listed]:
-    """Every input once, as it is found.
+def list_everything(config: Config, on_empty: Callable[[str], object] = lambda _: None) -> Iterator[Listed]:
+    """Every input once, as it is found; `on_empty` is told each in which there is no recording.
 
     Raises:
         UsageError: an input names nothing, or a manifest cannot be read.
@@ -116,7 +117,7 @@ def list_everything(config: Config) -> Iterator[Listed]:
     from_file = read_hotwords(given.hotwords_file) if given.hotwords_file else ()
     defaults = RecognitionOptions(given.language, tuple(dict.fromkeys((*given.hotwords, *from_file))), given.context)
     with _listing_errors():
-        yield from list_inputs(config.input, defaults, config.output)
+        yield from list_inputs(config.input, defaults, config.output, on_empty)
 
 
 @contextlib.contextmanager

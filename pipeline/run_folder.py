@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from funasr_beam.model.errors import UsageError
 from funasr_beam.model.storage import Folder
 from funasr_beam.model.stored_files import DamagedFileError, open_parquet, read_json, telling_damage
 from funasr_beam.model.tables import TABLES
@@ -25,6 +26,7 @@ _SUCCESS = "_SUCCESS"
 _STAMP = "%Y%m%dT%H%M%SZ"
 _BATCH_ROWS = 4096
 _READERS = 16
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,20 @@ def parts(output: Folder, table: str, run_id: str) -> list[str]:
     """The published files of one table of one run."""
     folder = f"{table}/run={run_id}"
     return [f"{folder}/{name}" for name in output.names(folder)]
+
+
+def check_run(output: Folder, run_id: str) -> None:
+    """Refuse a run whose rows cannot be looked at.
+
+    Raises:
+        UsageError: there is no such run, or it has no rows of its own.
+    """
+    if not output.exists(f"runs/{run_id}"):
+        last = ", ".join(output.names("runs")[-_SHOWN:])
+        raise UsageError(f"--run {run_id}: is no run of this output", [f"the last runs are {last}"])
+    if not parts(output, "recordings", run_id):
+        why = "it was not finished, or compact has moved them to a newer run"
+        raise UsageError(f"--run {run_id}: has no rows", [f"{why}; what it counted is in runs/{run_id}/metrics.json"])
 
 
 def _completed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -61,7 +61,7 @@ class Criteria:
         if self.min_agreement is not None:
             yield Step(f"agreement >= {self.min_agreement:g}", f"agreement >= {self.min_agreement!r}")
         if self.where:
-            yield Step(f"where {self.where}", f"({self.where})")
+            yield Step(f"where {self.where}", f"({self.where}\n)")  # it may end with a comment
 
 
 @dataclass(frozen=True)

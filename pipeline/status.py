@@ -20,12 +20,13 @@ _LEARNT_FROM = 16  # committed units, each a request to the store
 
 @dataclass(frozen=True)
 class IncompleteRecording:
-    """A recording that is not entirely fine."""
+    """A recording without a whole transcript."""
 
     uri: str
     status: str
     error_code: str
     error_detail: str
+    duration_s: Seconds | None  # None: not even that is known
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ def read_status(output: Folder) -> OutputStatus:
     rows = current_rows(output, ("error_code", "error_detail", "duration")).to_pylist()
     runs, finished = list_runs(output), set(finished_run_ids(output))
     troubles = tuple(
-        IncompleteRecording(row["uri"], row["status"], row["error_code"] or "", row["error_detail"] or "")
+        IncompleteRecording(
+            row["uri"], row["status"], row["error_code"] or "", row["error_detail"] or "", row["duration"]
+        )
         for row in rows
         if row["status"] in ("failed", "partial")
     )

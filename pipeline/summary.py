@@ -18,7 +18,8 @@ def print_summary(report: RunReport, max_failed: float) -> None:
     """A table of what became of the recordings, and where the files are."""
     console = Console()
     metrics = report.metrics
-    table = Table(title=f"Run {report.run_id}", title_justify="left", show_header=False)
+    console.print(f"Run {report.run_id}")
+    table = Table(show_header=False)
     for status, count in metrics["recordings"].items():
         if count:
             table.add_row(status, f"{count:,}", style=_STYLES.get(status))
@@ -26,12 +27,12 @@ def print_summary(report: RunReport, max_failed: float) -> None:
     for cause, count in metrics["causes"].items():
         table.add_row(cause, f"{count:,}", style="dim")
     table.add_section()
-    table.add_row("audio", f"{metrics['audio_hours']:.2f} h, of it speech {metrics['speech_hours']:.2f} h")
+    table.add_row("audio", _audio(metrics))
     table.add_row("segments", f"{metrics['segments']['count']:,}")
     table.add_row("time", f"{metrics['wall_s']:.1f} s, {metrics['rtfx']:.0f} x realtime")
     console.print(table)
-    if not any(count for status, count in metrics["recordings"].items() if status != "skipped"):
-        console.print("No recordings were found: is the input the right one?", style="yellow")
+    for text in report.empty_inputs:
+        console.print(f"No recording was found in {text}: is it the right input, is it mounted?", style="yellow")
     for cause in metrics["causes"]:
         console.print(f"{cause}: {Cause(cause).sentence}", style="dim")
     _print_places(console, report)
@@ -43,6 +44,12 @@ def print_summary(report: RunReport, max_failed: float) -> None:
     _print_regressions(console, metrics["regressions"])
     if report.failed_share > max_failed:
         console.print(f"{report.failed_share:.1%} failed, more than --max-failed {max_failed:.1%}", style="red")
+
+
+def _audio(metrics: Mapping[str, Any]) -> str:
+    """Speech as a share: its hours are those of all channels, and may be more than the audio lasts."""
+    share = metrics["speech_ratio"]
+    return f"{metrics['audio_hours']:.2f} h" + ("" if share is None else f", of it speech {100 * share:.1f} %")
 
 
 def _print_regressions(console: Console, regressions: Mapping[str, Any]) -> None:

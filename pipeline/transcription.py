@@ -23,7 +23,7 @@ from funasr_beam.model.plan_files import earlier_plans, next_plan, plans_folder
 from funasr_beam.model.planning import PlanRules
 from funasr_beam.model.recognizers.base import RemoteSettings
 from funasr_beam.model.recognizers.families import describe_model, name_for_workers
-from funasr_beam.model.redaction import redact_all
+from funasr_beam.model.redaction import redact, redact_all
 from funasr_beam.model.rows import Provenance
 from funasr_beam.model.segmentation import SegmentationConfig
 from funasr_beam.model.silero import vad_version
@@ -82,6 +82,7 @@ class RunReport:
     run_id: str
     output: Folder
     metrics: dict[str, Any]
+    empty_inputs: tuple[str, ...] = ()  # those in which there is no recording
 
     @property
     def failed_share(self) -> float:
@@ -135,9 +136,10 @@ def transcribe(config: Config, display: Display) -> RunReport:
         output.remove("_work/drafts")  # what a killed run had begun to write
         work = _Work(config, engine, output, checkpoint, segmentation, key, claim)
         run, plan = without_damage(output, lambda: _published(work, display))
-        facts = RunFacts(time.monotonic() - began, plan.totals.unchanged, read_regressions(output, run.id))
+        regressions, share = read_regressions(output, run.id), plan.totals.missing_share
+        facts = RunFacts(time.monotonic() - began, plan.totals.unchanged, regressions, share)
         summary = _finish(output, run, config, facts)
-    return RunReport(run.id, output, summary)
+    return RunReport(run.id, output, summary, plan.empty_inputs)
 
 
 def _published(work: _Work, display: Display) -> tuple[Run, Plan]:
@@ -167,8 +169,10 @@ def _plan(config: Config, output: Folder, key: str, engine: Engine, display: Dis
     probes = Probes(_limits(config))
     try:
         done = read_done(output, config.retry)
-        listed = _report_count(list_everything(config), display)
-        return make_plan(listed, done, index, settings, next_plan(output, key), probes)
+        empty: list[str] = []
+        listed = _report_count(list_everything(config, empty.append), display)
+        plan = make_plan(listed, done, index, settings, next_plan(output, key), probes)
+        return replace(plan, empty_inputs=tuple(map(redact, empty)))
     finally:
         probes.close()
 

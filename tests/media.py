@@ -1,14 +1,19 @@
 """Media for tests, written with the encoders inside PyAV's wheel: no ffmpeg program, no fixtures."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import numpy.typing as npt
+
+from funasr_beam.model.audio.container import OpenAudio, open_audio
+from funasr_beam.model.audio.limits import DEFAULT_LIMITS
+from funasr_beam.model.audio.source import MediaSource
 
 CHUNK = 1152
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 8: "7.1"}
@@ -121,3 +126,13 @@ def speech_like(duration_s: float, rate: int, channels: int = 1, seed: int = 0) 
     smooth = np.stack([np.convolve(row, kernel / np.sqrt((kernel**2).sum()), "same") for row in noise])
     syllables = 0.55 + 0.45 * np.sin(2 * np.pi * 3.1 * np.arange(frames) / rate)
     return np.clip(smooth * syllables * 5000, -32_000, 32_000).astype(np.int16)
+
+
+def told(path: Path, tell: Callable[[OpenAudio], Any]) -> Any:
+    """What a function tells of a file that is open."""
+    with MediaSource(str(path)).open() as file:
+        audio = open_audio(file, DEFAULT_LIMITS)
+        try:
+            return tell(audio)
+        finally:
+            audio.close()

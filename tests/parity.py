@@ -69,7 +69,7 @@ class Ours:
         encoded = outputs.last_hidden_state[0]
         ctc = None
         if timer is not None:
-            ctc = timer.score_frames([encoded])[0].of(range(timer._head.config.vocab_size + 1))
+            ctc = timer._head.score(timer.decode_frames([encoded])[0], torch.arange(timer._head.config.vocab_size + 1))
         return Stages(features.values[0], encoded, outputs.pooler_output, ctc)
 
     @torch.inference_mode()

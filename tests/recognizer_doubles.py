@@ -42,7 +42,6 @@ class Reader:
 
     defect: Defect = lambda utterance, hypothesis: hypothesis
     calls: list[list[Utterance]] = field(default_factory=list)
-    on_gpu: bool = False
     batch_limits = BatchLimits(batch_cost_s=FEW_BATCHES_S)
 
     def describe(self) -> CheckpointInfo:

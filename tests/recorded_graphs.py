@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from funasr_beam.model.recognizers.decoding import pool
+from funasr_beam.model.recognizers.decoding import graphs, pool
 from funasr_beam.model.recognizers.decoding.graphs import Replay
 
 
@@ -35,13 +35,10 @@ class Graph:
 class Recording:
     """Stands in for `torch.cuda.graph`, which leaves its stream the current one where it fails at its end."""
 
-    capture_stream = None
-
-    def __init__(self, graph: Graph, pool: Any = None, capture_error_mode: str = "global") -> None:
+    def __init__(self, graph: Graph, pool: Any, stream: "Stream", capture_error_mode: str = "global") -> None:
         assert capture_error_mode == "thread_local"
         self.graph, self.operations = graph, Operations(graph)
-        Recording.capture_stream = Recording.capture_stream or torch.cuda.Stream()
-        self.in_stream = torch.cuda.stream(self.capture_stream)
+        self.in_stream = torch.cuda.stream(stream)
 
     def __enter__(self) -> None:
         self.in_stream.__enter__()
@@ -125,13 +122,14 @@ def pretend_graphs(monkeypatch: pytest.MonkeyPatch) -> list[Graph]:
 
     for name, double in {
         "Stream": Stream,
+        "current_device": lambda: 0,
         "current_stream": lambda: streams.current,
         "stream": streams.use,
         "CUDAGraph": make,
         "graph": Recording,
     }.items():
         monkeypatch.setattr(torch.cuda, name, double)
-    monkeypatch.setattr(Recording, "capture_stream", None)
+    monkeypatch.setattr(graphs, "_sides", {})
     monkeypatch.setattr(pool, "Replay", replay)
     return made
 

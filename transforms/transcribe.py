@@ -1,4 +1,4 @@
-"""Audio of a unit becomes text through Beam's RunInference, one recogniser for each process."""
+"""Audio of a unit becomes text through Beam's RunInference, one recogniser for each device of the process."""
 
 import logging
 import os
@@ -11,27 +11,30 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 
 from funasr_beam.model.front_end import UnitAudio
 from funasr_beam.model.results import UnitResult
-from funasr_beam.model.transcripts import TranscriberConfig, UnitTranscriber, load_transcriber
+from funasr_beam.model.transcriber_pool import TranscriberPool
+from funasr_beam.model.transcripts import TranscriberConfig, load_transcriber
 
 _log = logging.getLogger("funasr_beam.worker")
 
 
-class RecognizerHandler(ModelHandler[Any, UnitResult, UnitTranscriber]):
-    """Loads the recogniser once in a process and hands it whole units; batches are made inside a unit."""
+class RecognizerHandler(ModelHandler[Any, UnitResult, TranscriberPool]):
+    """Loads the recognisers once in a process and hands them whole units; batches are made inside a unit."""
 
     def __init__(self, config: TranscriberConfig) -> None:
         super().__init__()
         self._config = config
 
-    def load_model(self) -> UnitTranscriber:
-        """A loaded recogniser with what turns its hypotheses into results."""
+    def load_model(self) -> TranscriberPool:
+        """Loaded recognisers, one for each device, with what turns their hypotheses into results."""
         began = time.monotonic()
-        transcriber = load_transcriber(self._config)
-        _log.info("Process %d has loaded %s in %.1f s", os.getpid(), self._config.model, time.monotonic() - began)
-        return transcriber
+        pool = load_transcriber(self._config)
+        devices = ", ".join(member.device for member in pool.members)
+        took_s = time.monotonic() - began
+        _log.info("Process %d has loaded %s on %s in %.1f s", os.getpid(), self._config.model, devices, took_s)
+        return pool
 
     def run_inference(
-        self, batch: Sequence[Any], model: UnitTranscriber, inference_args: dict[str, Any] | None = None
+        self, batch: Sequence[Any], model: TranscriberPool, inference_args: dict[str, Any] | None = None
     ) -> Iterable[UnitResult]:
         """One finished unit for one unit of audio."""
         if not isinstance(batch, UnitAudio):

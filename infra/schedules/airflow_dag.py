@@ -11,7 +11,7 @@ from airflow.sdk import dag, task
 INPUT = "s3://archive/calls/"
 OUTPUT = "s3://archive/transcripts/"
 OPTIONS = ["--model", "fun-asr-nano", "--runner", "flink", "--flink-master", "flink:8081"]
-HOPELESS = {1: "more recordings failed than --max-failed allows", 2: "wrong usage or configuration"}
+HOPELESS = {1: "more recordings failed than --max-failed allows, or there were none", 2: "wrong usage or configuration"}
 
 
 @dag(schedule="30 1 * * *", start_date=datetime(2026, 1, 1), catchup=False, max_active_runs=1, tags=["funasr-beam"])

@@ -18,6 +18,7 @@ class Untimed(StrEnum):
 
     MEMORY = "aligner_memory"
     FAILED = "aligner_failed"
+    TOO_LONG = "aligner_too_long"
 
     @classmethod
     def of(cls, failure: Failure) -> "Untimed":
@@ -33,6 +34,7 @@ class Untimed(StrEnum):
 _SENTENCES = {
     Untimed.MEMORY: "No word times: the segment did not fit into the aligner's memory even on its own.",
     Untimed.FAILED: "No word times: the aligner failed on the segment even on its own.",
+    Untimed.TOO_LONG: "No word times: the segment is longer than the aligner takes.",
 }
 
 

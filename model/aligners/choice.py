@@ -7,10 +7,9 @@ from typing import Literal
 
 from funasr_beam.model.aligners.base import Aligner, Alignment, AlignTask, Source, Untimed, score_of
 from funasr_beam.model.batching import BatchLimits, run_in_batches
-from funasr_beam.model.errors import Cause, RunError
+from funasr_beam.model.errors import RunError
 from funasr_beam.model.records import Failure, Hypothesis
 
-Device = Literal["auto", "cpu", "cuda"]
 AlignerChoice = Literal["auto", "ctc", "qwen3", "wav2vec2", "none"]
 LIMITS = BatchLimits(max_padded_s=120.0)
 """Of what is aligned at once. A wav2vec2 takes 23 MB for each second of sound, padding counted (measured with the sizes
@@ -36,7 +35,7 @@ class AlignmentSettings:
     qwen3: str | None = None  # hub id or folder; None: there is none
     wav2vec2: tuple[tuple[str, str], ...] = ()  # (language code or "*", hub id or folder)
     min_score: float | None = None  # None: what suits each aligner
-    device: Device = "auto"
+    device: str = "auto"
 
     def candidates(self, language: str | None) -> list[tuple[Source, str]]:
         """The models that may time a text of this language, the best first; none are loaded by asking."""
@@ -62,29 +61,31 @@ class WordAligner:
 
     settings: AlignmentSettings
     limits: BatchLimits = LIMITS
-    _loaded: dict[tuple[Source, str, Device], Aligner] = field(default_factory=dict)
+    _loaded: dict[tuple[Source, str, str], Aligner] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def align(self, tasks: Sequence[AlignTask], hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
         """The same hypotheses with the words of the aligner that suits each, or without words.
 
         The recogniser's own CTC times stay where they are wanted and good enough; what has none, or none that can be
-        believed, goes to the first aligner that knows the language. The score stays in either case. A text on which the
-        aligner fails even on its own, on the CPU too if memory was the reason, says so in `untimed`.
+        believed, goes to the aligners that know the language, one after the other until one gives such times. The last
+        score stays in either case. A text on which an aligner fails even on its own, on the CPU too if memory was the
+        reason, or which is too long for it, says so in `untimed` where no other one times it.
 
         Raises:
             funasr_beam.model.errors.RunError: an aligner cannot be loaded.
         """
         settled = [self._judge_own(hypothesis) for hypothesis in hypotheses]
-        waiting: dict[tuple[Source, str], list[int]] = {}
-        for place, (task, hypothesis) in enumerate(zip(tasks, settled, strict=True)):
-            candidates = self.settings.candidates(task.language)
-            if hypothesis.words is None and hypothesis.text and candidates:
-                waiting.setdefault(candidates[0], []).append(place)
-        for model, places in waiting.items():
-            alignments = self._align_with(model, [tasks[place] for place in places])
-            for place, alignment in zip(places, alignments, strict=True):
-                settled[place] = self._settle(settled[place], model[0], alignment)
+        candidates = [self.settings.candidates(task.language) for task in tasks]
+        for rank in range(max(map(len, candidates), default=0)):
+            waiting: dict[tuple[Source, str], list[int]] = {}
+            for place, own in enumerate(candidates):
+                if rank < len(own) and settled[place].words is None and settled[place].text:
+                    waiting.setdefault(own[rank], []).append(place)
+            for model, places in waiting.items():
+                alignments = self._align_with(model, [tasks[place] for place in places])
+                for place, alignment in zip(places, alignments, strict=True):
+                    settled[place] = self._settle(settled[place], model[0], alignment)
         return settled
 
     def load_all(self) -> None:
@@ -104,17 +105,24 @@ class WordAligner:
             return replace(hypothesis, words=None, timestamp_source="none")
         return self._settle(hypothesis, "ctc", Alignment(hypothesis.words, score_of(hypothesis.words)))
 
-    def _settle(self, hypothesis: Hypothesis, source: Source, alignment: Alignment | Failure | None) -> Hypothesis:
+    def _settle(self, hypothesis: Hypothesis, source: Source, alignment: Alignment | Untimed | None) -> Hypothesis:
         """A hypothesis with these times, or without any where they cannot be believed."""
         if alignment is None:
             return hypothesis
-        if isinstance(alignment, Failure):
-            return replace(hypothesis, untimed=Untimed.of(alignment).value)
+        if isinstance(alignment, Untimed):
+            return replace(hypothesis, untimed=alignment.value)
         least = MIN_SCORES[source] if self.settings.min_score is None else self.settings.min_score
-        words, said = (alignment.words, source) if alignment.score >= least else (None, "none")
-        return replace(hypothesis, words=words, timestamp_source=said, alignment_score=alignment.score)
+        if alignment.score < least:
+            return replace(hypothesis, words=None, timestamp_source="none", alignment_score=alignment.score)
+        return replace(
+            hypothesis,
+            words=alignment.words,
+            timestamp_source=source,
+            alignment_score=alignment.score,
+            untimed=None,
+        )
 
-    def _load(self, source: Source, model: str, device: Device) -> Aligner:
+    def _load(self, source: Source, model: str, device: str) -> Aligner:
         from funasr_beam.model.aligners.loading import load_aligner
 
         key = source, model, device
@@ -123,11 +131,11 @@ class WordAligner:
                 self._loaded[key] = load_aligner(*key)
             return self._loaded[key]
 
-    def _align_with(self, model: tuple[Source, str], tasks: Sequence[AlignTask]) -> list[Alignment | Failure | None]:
+    def _align_with(self, model: tuple[Source, str], tasks: Sequence[AlignTask]) -> list[Alignment | Untimed | None]:
         """Alignments in order; what does not fit on a GPU is aligned on the CPU, by a copy that stays loaded there."""
         aligner = self._load(*model, self.settings.device)
         alignments = self._align_batches(aligner, tasks)
-        too_large = [place for place, alignment in enumerate(alignments) if _lacked_memory(alignment)]
+        too_large = [place for place, alignment in enumerate(alignments) if alignment is Untimed.MEMORY]
         if not too_large or not aligner.on_gpu:
             return alignments
         try:
@@ -138,8 +146,8 @@ class WordAligner:
             (alignments[place],) = self._align_batches(slow, [tasks[place]])
         return alignments
 
-    def _align_batches(self, aligner: Aligner, tasks: Sequence[AlignTask]) -> list[Alignment | Failure | None]:
-        """Alignments in order, made in batches of similar length; what is too long has none."""
+    def _align_batches(self, aligner: Aligner, tasks: Sequence[AlignTask]) -> list[Alignment | Untimed | None]:
+        """Alignments in order, made in batches of similar length."""
         fitting = [task for task in tasks if task.duration_s <= aligner.longest_s]
         found = iter(
             run_in_batches(
@@ -148,8 +156,5 @@ class WordAligner:
                 self.limits,
             )
         )
-        return [next(found) if task.duration_s <= aligner.longest_s else None for task in tasks]
-
-
-def _lacked_memory(alignment: Alignment | Failure | None) -> bool:
-    return isinstance(alignment, Failure) and alignment.cause is Cause.OUT_OF_MEMORY
+        outcomes = (Untimed.of(outcome) if isinstance(outcome, Failure) else outcome for outcome in found)
+        return [next(outcomes) if task.duration_s <= aligner.longest_s else Untimed.TOO_LONG for task in tasks]

@@ -1,7 +1,6 @@
 """Forced alignment with Qwen3-ForcedAligner: 11 languages, a grid of 80 ms, up to three minutes."""
 
 import bisect
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,13 @@ from transformers.models.qwen3_asr.processing_qwen3_asr import LANGUAGE_CODE_TO_
 
 from funasr_beam.model.aligners.base import Alignment, AlignTask, Source, score_of
 from funasr_beam.model.aligners.support import QWEN3_LANGUAGES
+from funasr_beam.model.devices import pick_device
 from funasr_beam.model.recognizers.audio_llm import stack
 from funasr_beam.model.recognizers.loading import load_complete, load_processor, lower_precision
-from funasr_beam.model.recognizers.local_model import pick_device
 from funasr_beam.model.recognizers.precision import llm_dtype
 from funasr_beam.model.records import SAMPLE_RATE, Seconds, Word, as_waveform
 from funasr_beam.model.text import WordSpan, word_spans
+from funasr_beam.model.turns import Turn
 
 _LONGEST_S = 180.0
 _LEAST_ORDERED = 0.9
@@ -58,7 +58,7 @@ class Qwen3Aligner:
         lower = lower_precision if self._dtype == torch.bfloat16 else None
         self._model = load_complete(Qwen3ASRForTokenClassification, folder, lower).to(self._device)
         self._grid_s = self._processor.timestamp_segment_time / 1000
-        self._lock = threading.Lock()
+        self._turn = Turn(on_gpu=self.on_gpu)
 
     @property
     def source(self) -> Source:
@@ -102,7 +102,7 @@ class Qwen3Aligner:
         pad = self._processor.tokenizer.pad_token_id
         ids = torch.cat([_pad_left(item["input_ids"], longest, pad) for item in inputs])
         mask = torch.cat([_pad_left(item["attention_mask"], longest, 0) for item in inputs])
-        with torch.inference_mode(), self._lock:
+        with torch.inference_mode(), self._turn:
             logits = self._model(
                 input_ids=ids.to(self._device),
                 attention_mask=mask.to(self._device),
@@ -110,10 +110,8 @@ class Qwen3Aligner:
                 input_features=stack([item["input_features"] for item in inputs]).to(self._device, self._dtype),
                 input_features_mask=stack([item["input_features_mask"] for item in inputs]).to(self._device),
             ).logits
-        marks = ids == self._model.config.timestamp_token_id
-        posteriors = [
-            row[own].float().softmax(-1).cpu() for row, own in zip(logits, marks.to(logits.device), strict=True)
-        ]
+            marks = (ids == self._model.config.timestamp_token_id).to(logits.device)
+            posteriors = [row[own].float().softmax(-1).cpu() for row, own in zip(logits, marks, strict=True)]
         return [(row.argmax(-1), near(row)) for row in posteriors]
 
     def _prepare(self, task: AlignTask, pieces: Sequence[Piece]) -> Any:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,13 @@ from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC
 from funasr_beam.model.aligners.base import Alignment, AlignTask, Source, score_of
 from funasr_beam.model.aligners.preparation import WILDCARD, Alphabet, Target, prepare
 from funasr_beam.model.alignment import TokenSpan, WordTime, align_tokens, stretch_words
+from funasr_beam.model.devices import pick_device
 from funasr_beam.model.errors import RunError
 from funasr_beam.model.recognizers.loading import load_complete
-from funasr_beam.model.recognizers.local_model import MIN_SAMPLES, pick_device
+from funasr_beam.model.recognizers.local_model import MIN_SAMPLES
 from funasr_beam.model.records import SAMPLE_RATE, Seconds, Word, as_waveform
 from funasr_beam.model.text import word_spans
+from funasr_beam.model.turns import Turn
 
 _SEPARATOR = "|"
 _BLANKS = ("<blank>", "<pad>", "[PAD]")
@@ -90,7 +91,7 @@ class Wav2Vec2Aligner:
         self._frames = Frames(config.conv_kernel, config.conv_stride)
         # A group norm is computed over time: padding would change every frame of a shorter batch mate.
         self._can_pad = config.feat_extract_norm == "layer"
-        self._lock = threading.Lock()
+        self._turn = Turn(on_gpu=self.on_gpu)
 
     @property
     def source(self) -> Source:
@@ -125,12 +126,12 @@ class Wav2Vec2Aligner:
         longest = max(map(len, waves))
         padded = np.stack([np.pad(wave, (0, longest - len(wave))) for wave in waves])
         mask = np.arange(longest)[None, :] < np.array([[len(wave)] for wave in waves])
-        with torch.inference_mode(), self._lock:
+        with torch.inference_mode(), self._turn:
             logits = self._model(
                 torch.from_numpy(padded).to(self._device),
                 attention_mask=torch.from_numpy(mask).long().to(self._device) if self._can_pad else None,
             ).logits
-        log_probs = logits.float().log_softmax(-1).cpu()
+            log_probs = logits.float().log_softmax(-1).cpu()
         counts = [self._frames.count(len(task.samples)) for task in tasks]
         return [self._with_wildcard(scores[:count]) for scores, count in zip(log_probs, counts, strict=True)]
 

@@ -21,7 +21,14 @@ from av.stream import Discard, Disposition, Stream
 
 from funasr_beam.model.audio import ogg
 from funasr_beam.model.audio.limits import DecodeLimits
-from funasr_beam.model.audio.reference import HEAD_BYTES, has_index, is_iso_media, names_other_files, reference_kind
+from funasr_beam.model.audio.reference import (
+    HEAD_BYTES,
+    ISO_FORMAT,
+    has_index,
+    is_iso_media,
+    names_other_files,
+    reference_kind,
+)
 from funasr_beam.model.audio.source import MediaFile
 from funasr_beam.model.errors import Cause, RecordingError
 from funasr_beam.model.records import MediaInfo, Seconds
@@ -36,7 +43,7 @@ DEMUXERS = (
 )
 """ffmpeg's names of what is read: containers of audio and video, none that can name another file or address."""
 
-SEEKABLE = frozenset({"flac", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
+SEEKABLE = frozenset({"flac", ISO_FORMAT, "matroska,webm"})
 SEEKABLE_PCM = frozenset({"wav", "w64", "aiff", "caf", "au"})
 """Containers whose time stamps are the same after a seek; all others are read from their beginning."""
 

@@ -8,10 +8,11 @@ import numpy as np
 from funasr_beam.model.audio.canvas import Interval
 from funasr_beam.model.audio.cells import Cell, CellReader
 from funasr_beam.model.audio.container import OpenAudio, open_audio
-from funasr_beam.model.audio.duration import declared_duration_s, goes_on_behind_its_end, is_cut_off
+from funasr_beam.model.audio.duration import declared_duration_s, is_cut_off
 from funasr_beam.model.audio.limits import DEFAULT_LIMITS, DecodeLimits
 from funasr_beam.model.audio.resample import CellGrid
 from funasr_beam.model.audio.source import MediaFile, MediaSource
+from funasr_beam.model.audio.trailing import goes_on_behind_its_end
 from funasr_beam.model.errors import Cause, RecordingError
 from funasr_beam.model.records import SAMPLE_RATE, MediaInfo, Samples, Seconds
 
@@ -19,6 +20,7 @@ MIN_SAMPLES = 400
 """One analysis window (25 ms at 16 kHz): a recording that is shorter cannot be transcribed."""
 
 MIN_HOLE_S = 0.005
+_GOES_ON = "behind its end there is more audio, as in files put together, which is not read; split the file"
 
 
 @dataclass(frozen=True)
@@ -205,8 +207,9 @@ class _Tally:
             self._check_whole()
         cut = reached_end and self._is_truncated(window, declared_s)
         hole_s = self._hole_s(window)
-        self._flaws += reached_end and goes_on_behind_its_end(self._audio)
         notes = [note for note in (cut and self._truncated(declared_s), self._damaged(hole_s, cut=cut)) if note]
+        if reached_end and goes_on_behind_its_end(self._audio):
+            notes.append(DecodeNote(Cause.DAMAGED, _GOES_ON))
         if window.is_capped and not reached_end:
             notes.append(DecodeNote(Cause.LONGER_THAN_DECLARED, f"cut at {window.end / SAMPLE_RATE:.0f} s"))
         media = self._audio.media(self.end / SAMPLE_RATE if reached_end else None)

@@ -3,9 +3,10 @@
 from funasr_beam.model.audio import ogg
 from funasr_beam.model.audio.container import OpenAudio
 from funasr_beam.model.audio.feed import Feed
+from funasr_beam.model.audio.reference import ISO_FORMAT
 from funasr_beam.model.audio.source import MediaFile
 
-EXACT = frozenset({"wav", "w64", "aiff", "caf", "flac", "mov,mp4,m4a,3gp,3g2,mj2", "ape", "wv", "tta", "tak", "mpc8"})
+EXACT = frozenset({"wav", "w64", "aiff", "caf", "flac", ISO_FORMAT, "ape", "wv", "tta", "tak", "mpc8"})
 """Containers whose header counts the samples: where it counts more than there are, the file was cut off."""
 
 INDEXED = EXACT | {
@@ -27,10 +28,6 @@ INDEXED = EXACT | {
 
 MIN_BITS_PER_S = 50
 """No codec needs less: a header that claims more time than that does not tell the truth."""
-
-_LEAST_BEHIND_BYTES = 4096
-_BEHIND_S = 0.25
-_MOST_CHUNKS = 1000
 
 _UNKNOWN_SIZES = frozenset({0, 0x7FFFFFFF, 0x7FFFF000, 0x7FFFF024, 0x80000000, 0x80000024})
 
@@ -62,8 +59,8 @@ def declared_duration_s(audio: OpenAudio) -> float | None:
         length_s = _xing_duration_s(audio.file, audio.shape.sample_rate)
     elif name == "matroska,webm":
         length_s = _matroska_duration_s(audio)
-    elif name in EXACT and not _has_open_size(audio.file):
-        length_s = _stream_duration_s(audio)
+    elif name in EXACT and not has_open_size(audio.file):
+        length_s = stream_duration_s(audio)
     else:
         return None
     return None if not length_s else float(audio.first_s - audio.zero_s) + length_s
@@ -74,35 +71,7 @@ def is_cut_off(audio: OpenAudio) -> bool:
     name = audio.container.format.name
     if name == "ogg":
         return ogg.ends_inside_page(audio.file)
-    return name in ("wav", "avi") and not _has_open_size(audio.file) and _riff_size(audio.file) > audio.file.size + 1
-
-
-def goes_on_behind_its_end(audio: OpenAudio) -> bool:
-    """Whether a WAV has bytes behind its samples that are neither chunks nor padding: sound, as far as anybody knows.
-
-    So end files of recorders that were stopped before they wrote the last size, and files put together byte by byte.
-    """
-    file, rate, length_s = audio.file, audio.context.bit_rate, _stream_duration_s(audio)
-    if audio.container.format.name != "wav" or not rate or not length_s or file.size * 8 / rate - length_s < _BEHIND_S:
-        return False
-    if file.read_at(0, 4) != b"RIFF" or _has_open_size(file):
-        return False
-    at, is_behind = 12, False
-    for _ in range(_MOST_CHUNKS):
-        if file.size - at < _LEAST_BEHIND_BYTES:
-            break
-        kind, size = file.read_at(at, 4), int.from_bytes(file.read_at(at + 4, 4), "little")
-        if is_behind and not _is_chunk(kind):
-            return any(file.read_at(at, _LEAST_BEHIND_BYTES))
-        is_behind = is_behind or kind == b"data"
-        at += 8 + size
-        at += size % 2 and file.read_at(at, 1) == b"\0"  # not all writers fill up odd sizes
-    return False
-
-
-def _is_chunk(kind: bytes) -> bool:
-    """Whether a chunk of that kind may follow the samples."""
-    return kind not in (b"RIFF", b"data") and all(0x20 <= byte < 0x7F for byte in kind)
+    return name in ("wav", "avi") and not has_open_size(audio.file) and _riff_size(audio.file) > audio.file.size + 1
 
 
 def _claimed_duration_s(audio: OpenAudio) -> float | None:
@@ -114,7 +83,7 @@ def _claimed_duration_s(audio: OpenAudio) -> float | None:
         return declared_s if _xing_bytes_are_there(audio.file) else None
     if declared_s is not None or name not in INDEXED:
         return declared_s
-    return _stream_duration_s(audio) or _container_duration_s(audio)
+    return stream_duration_s(audio) or _container_duration_s(audio)
 
 
 def _at_most_the_bytes(audio: OpenAudio, claimed_s: float) -> float:
@@ -122,7 +91,8 @@ def _at_most_the_bytes(audio: OpenAudio, claimed_s: float) -> float:
     return min(claimed_s, audio.file.size * 8 / rate) if rate else claimed_s
 
 
-def _stream_duration_s(audio: OpenAudio) -> float | None:
+def stream_duration_s(audio: OpenAudio) -> float | None:
+    """What the header says of the audio stream, believed or not."""
     duration = audio.stream.duration
     return None if not duration else float(duration * audio.tick_s)
 
@@ -143,7 +113,7 @@ def _matroska_duration_s(audio: OpenAudio) -> float | None:
         return None
 
 
-def _has_open_size(file: MediaFile) -> bool:
+def has_open_size(file: MediaFile) -> bool:
     """Whether a WAV was written to a pipe, with sizes that stand for "until the end"."""
     head = file.read_at(0, 4096)
     if head[:4] not in (b"RIFF", b"RIFX", b"RF64", b"BW64"):

@@ -9,6 +9,8 @@ HEAD_BYTES = 65_536
 """So much of the beginning is looked at."""
 
 MAX_BOXES = 10_000
+ISO_FORMAT = "mov,mp4,m4a,3gp,3g2,mj2"
+"""ffmpeg's name of MP4, M4A, MOV and 3GP."""
 
 _TEXT_MARKS = {
     "an M3U or HLS playlist": rb"#EXTM3U",
@@ -63,6 +65,19 @@ def is_iso_media(head: bytes) -> bool:
 def has_index(file: MediaFile) -> bool:
     """Whether an ISO file has the whole of its `moov` box, without which no sample can be found."""
     return any(kind == b"moov" and end <= file.size for kind, _, end in _boxes(file, 0, file.size))
+
+
+def has_second_index(file: MediaFile) -> bool:
+    """Whether an ISO file is followed by another one, of which nothing is read.
+
+    In a film of fragments the index may come again and again, and everything is read.
+    """
+    count = 0
+    for kind, _, _ in _boxes(file, 0, file.size):
+        if kind == b"moof":
+            return False
+        count += kind == b"moov"
+    return count > 1
 
 
 def names_other_files(file: MediaFile) -> bool:

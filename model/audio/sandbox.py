@@ -20,10 +20,14 @@ from funasr_beam.model.audio.source import MediaSource
 from funasr_beam.model.audio.wire import Message, Request, error_of, summary_of, unpack
 from funasr_beam.model.errors import Cause, RecordingError, RunError
 from funasr_beam.model.records import MediaInfo, Samples
+from funasr_beam.model.storage_trouble import SAME_COMMAND
 
 PIPE_BYTES = 2**20
 START_S = 60.0
 """Longest time for a child to start, on a machine where everything starts at once."""
+
+_START_PAUSES_S = (0.0, 1.0, 5.0)
+"""Before each try to start a child: a machine that is short of memory or processes may have some again."""
 
 LAST = frozenset({"summary", "media", "failure", "stop"})
 """The messages that end an answer."""
@@ -50,6 +54,7 @@ class Decoder:
 
         Raises:
             RecordingError: as `probe.probe`; DECODE_TIMEOUT and DECODER_CRASHED besides.
+            RunError: no child can be started.
         """
         answers = list(self._ask(Request(source, self._limits)))
         return next(answer for answer in answers if isinstance(answer, MediaInfo))
@@ -59,6 +64,7 @@ class Decoder:
 
         Raises:
             RecordingError: as `decode.decode_range`; DECODE_TIMEOUT and DECODER_CRASHED besides.
+            RunError: no child can be started.
         """
         request = Request(source, self._limits, span.start_s, span.end_s)
         events = (answer for answer in self._ask(request) if not isinstance(answer, MediaInfo))
@@ -111,13 +117,38 @@ class Decoder:
                 return self._child
             except (EOFError, BrokenPipeError):
                 self.close()
-        self._child = _Child()
-        self._child.begin(request)
+        self._child = _start(request)
         return self._child
 
     def _last_words(self, request: Request) -> str:
         code = self._child.end() if self._child is not None else None
         return f"{request.source.uri}: the decoder process died (exit status {code}) on this file"
+
+
+def _start(request: Request) -> "_Child":
+    """A new child that has begun with a request.
+
+    Raises:
+        RunError: none starts. The file has no part in it: nobody has looked at it yet.
+    """
+    reason = ""
+    for pause_s in _START_PAUSES_S:
+        time.sleep(pause_s)
+        try:
+            child = _Child()
+        except OSError as error:  # no process or no pipe is to be had
+            reason = str(error)
+            continue
+        try:
+            child.begin(request)
+        except (EOFError, BrokenPipeError, TimeoutError) as error:
+            reason = f"exit status {child.end()}. {error}".strip(". ")
+        else:
+            return child
+    raise RunError(
+        f"the decoder process does not start on this machine ({reason}): it may be short of memory, or allow too few "
+        f"processes or open files (ulimit -a); {SAME_COMMAND}"
+    )
 
 
 class _Reading:

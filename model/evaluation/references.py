@@ -7,7 +7,7 @@ from typing import Any
 import fsspec
 
 from funasr_beam.model.errors import UsageError
-from funasr_beam.model.manifest import SUFFIXES, numbered_rows
+from funasr_beam.model.manifest import SUFFIXES, is_nan, numbered_rows
 from funasr_beam.model.records import Seconds
 
 _URI_KEYS = ("uri", "audio_filepath", "path", "recording_id")
@@ -42,7 +42,8 @@ def read_references(uri: str) -> Iterator[ReferenceTurn]:
 
     CSV, TSV, JSON Lines and Parquet: a row a recording, with `uri` (or `audio_filepath`, `path`) or `id`, and
     `reference` (or `text`). Instead of the text there may be `turns`: objects with `text`, `channel`, `start_s` and
-    `words`, these with `word`, `start_s` and `end_s`. STM: a line a turn.
+    `words`, these with `word`, `start_s` and `end_s`. Rows with an `offset`, as in NeMo's manifests, are parts of a
+    recording. A row without a text is none. STM: a line a turn.
 
     Raises:
         UsageError: the file cannot be read, or rows lack what they need; names them.
@@ -55,11 +56,22 @@ def read_references(uri: str) -> Iterator[ReferenceTurn]:
             f"the references {uri} cannot be read:", [f"known are files ending in .stm {' '.join(SUFFIXES)}"]
         )
     problems: list[str] = []
+    whole: set[tuple[str | None, str | None]] = set()
     for number, values in numbered_rows(uri, problems):
         try:
-            yield from _row_turns(values)
+            turns = list(_row_turns(values))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             problems.append(f"row {number}: {_explain(error)}")
+            continue
+        if turns and values.get("turns") is None and turns[0].start_s is None:
+            # Two texts of one recording, neither with its place, would be taken for a reference of twice the length.
+            key = (turns[0].id, turns[0].uri)
+            if key in whole:
+                problems.append(
+                    f"row {number}: {key[0] or key[1]} is there twice; parts of a recording need an `offset`"
+                )
+            whole.add(key)
+        yield from turns
     _raise(uri, problems)
 
 
@@ -71,7 +83,10 @@ def _row_turns(values: Mapping[str, Any]) -> Iterator[ReferenceTurn]:
     if turns is None and not any(key in values for key in _TEXT_KEYS):
         raise ValueError(f"has no text; known columns: {', '.join(_TEXT_KEYS)}, turns")
     if turns is None:
-        yield ReferenceTurn(identity, uri, text or "", words=_words(values.get("words")))
+        if text is not None:  # an empty cell is a text that nobody knows, as in a manifest, and not silence
+            offset = _first(values, ("offset",))
+            start_s = None if offset is None else float(offset)
+            yield ReferenceTurn(identity, uri, text, start_s=start_s, words=_words(values.get("words")))
         return
     for turn in turns:
         words = _words(turn.get("words"))
@@ -140,7 +155,8 @@ def _stm_channel(name: str) -> int | None:
 
 
 def _first(values: Mapping[str, Any], keys: Sequence[str]) -> str | None:
-    return next((str(values[key]).strip() for key in keys if str(values.get(key) or "").strip()), None)
+    found = (str(value).strip() for key in keys if (value := values.get(key)) is not None and not is_nan(value))
+    return next((text for text in found if text), None)
 
 
 def _explain(error: Exception) -> str:

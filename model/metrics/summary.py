@@ -68,18 +68,21 @@ def summarize(metrics: DatasetMetrics, prices: Prices = Prices()) -> dict[str, A
     }
 
 
-def summarize_run(metrics: DatasetMetrics, prices: Prices, wall_s: Seconds, unchanged: int) -> dict[str, Any]:
+def summarize_run(
+    metrics: DatasetMetrics, prices: Prices, wall_s: Seconds, unchanged: int, share: float = 1.0
+) -> dict[str, Any]:
     """The summary of a run: with its wall time, and the recordings that it found done.
 
     Args:
         metrics: of the rows that the run wrote.
         prices: of an hour of machine.
-        wall_s: wall time of the whole run.
+        wall_s: wall time of the command that finished the run; one that was killed before it has left none.
         unchanged: recordings that an earlier run had done.
+        share: of the audio that was transcribed in that time.
     """
     summary = summarize(metrics, prices)
     summary["recordings"]["unchanged"] = unchanged
-    audio_s = summary["audio_hours"] * 3600
+    audio_s = summary["audio_hours"] * 3600 * share
     return summary | {"wall_s": wall_s, "rtfx": audio_s / wall_s if wall_s > 0 else 0.0}
 
 

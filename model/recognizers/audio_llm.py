@@ -88,7 +88,7 @@ class AudioLlmRecognizer(LocalRecognizer):
             # By their features: processors fill them up, to whole seconds or to a window.
             lengths_s = [item["input_features"].shape[-1] / _FEATURES_PER_S for item in inputs]
             batches = make_batches(lengths_s, self._encoder_padded_s, len(inputs))
-            with self._lock, self._decode.giving_memory_back():
+            with self._turn, self._decode.giving_memory_back():
                 with self._settings.clock.measure(ENCODER):
                     prompts = self._embed_parts(inputs, batches)
                 budgets = [self._budget(utterance) for utterance in utterances]

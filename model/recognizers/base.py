@@ -45,7 +45,7 @@ class RemoteSettings:
 class RecognizerSettings:
     """How a model is run, whatever its family."""
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: str = "auto"  # or "cpu", "cuda", "cuda:1"
     audio_tokens: AudioTokens | None = None  # None: as the checkpoint says; Fun-ASR-Nano only
     encoder_padded_s: Seconds = 0.0  # audio with its padding that is encoded at once; 0: what suits device and memory
     base_tokens: int = 32  # a hypothesis may have this many tokens
@@ -58,10 +58,6 @@ class RecognizerSettings:
 
 class Recognizer(Protocol):
     """A loaded model. Several threads may call it."""
-
-    @property
-    def on_gpu(self) -> bool:
-        """Whether it computes on a GPU, so that its time is charged as such."""
 
     @property
     def batch_limits(self) -> "BatchLimits":

@@ -20,7 +20,7 @@ from funasr_beam.model.recognizers.greedy import Decoded
 from funasr_beam.model.recognizers.loading import load_model, load_processor
 from funasr_beam.model.recognizers.local_model import LocalRecognizer, check_language, check_samples
 from funasr_beam.model.recognizers.memory import plan_for
-from funasr_beam.model.recognizers.word_times import FrameScores, WordTimer
+from funasr_beam.model.recognizers.word_times import WordTimer
 from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token, Word
 from funasr_beam.model.stage_clock import ALIGN, ENCODER, FEATURES
 
@@ -43,7 +43,7 @@ class _ModelOutput:
     """What the model made of a batch; the rest is text and arithmetic on the CPU."""
 
     decoded: list[Decoded]
-    frame_scores: list[FrameScores] | None  # per utterance, of the CTC head; None: no head, or nothing to time
+    frames: list[torch.Tensor] | None  # per utterance, for the CTC head's scores; None: no head, or nothing to time
 
 
 class FunAsrNanoRecognizer(LocalRecognizer):
@@ -87,7 +87,7 @@ class FunAsrNanoRecognizer(LocalRecognizer):
     @property
     def batch_limits(self) -> BatchLimits:
         """Long lists: they are encoded in parts of similar length, and whoever is done makes room for the next."""
-        return BatchLimits(*(GPU_CALL if self.on_gpu else CPU_CALL), FEW_BATCHES_S, self._encoder_padded_s)
+        return BatchLimits(*(GPU_CALL if self._on_gpu else CPU_CALL), FEW_BATCHES_S, self._encoder_padded_s)
 
     @property
     def has_word_times(self) -> bool:
@@ -113,10 +113,10 @@ class FunAsrNanoRecognizer(LocalRecognizer):
             check_language(utterance, self._info)
         batches = make_batches([item.duration_s for item in utterances], self._encoder_padded_s, len(utterances))
         with torch.inference_mode():
-            # Features before and times after the lock: meanwhile the device works for another thread.
+            # Features before and times after the turn: meanwhile the device works for another thread.
             with self._settings.clock.measure(FEATURES):
                 parts = [(places, self._extract_features([utterances[p] for p in places])) for places in batches]
-            with self._lock, self._decode.giving_memory_back():
+            with self._turn, self._decode.giving_memory_back():
                 output = self._run_model(utterances, parts)
             return self._hypotheses(utterances, output)
 
@@ -129,7 +129,7 @@ class FunAsrNanoRecognizer(LocalRecognizer):
         clock = self._settings.clock
         verbatim = self._timer is not None and not all(utterance.itn for utterance in utterances)
         prompts: dict[int, torch.Tensor] = {}
-        scores: dict[int, FrameScores] = {}
+        frames: dict[int, torch.Tensor] = {}
         for places, features in parts:
             with clock.measure(ENCODER):
                 embeddings, encoded = self._encode_audio(features)
@@ -137,10 +137,10 @@ class FunAsrNanoRecognizer(LocalRecognizer):
                     prompts[place] = self._embed(utterances[place], audio)
             if self._timer and verbatim:
                 with clock.measure(ALIGN):  # by parts as well: together they would be padded to the longest of all
-                    scores.update(zip(places, self._timer.score_frames(encoded), strict=True))
+                    frames.update(zip(places, self._timer.decode_frames(encoded), strict=True))
         everyone = range(len(utterances))
         decoded = self._decode([prompts[place] for place in everyone], [self._budget(item) for item in utterances])
-        return _ModelOutput(decoded, [scores[place] for place in everyone] if scores else None)
+        return _ModelOutput(decoded, [frames[place] for place in everyone] if frames else None)
 
     def _encode_audio(self, features: Features) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Per utterance, unpadded: (audio tokens, LLM hidden) for the LLM, (frames, encoder hidden) for the times."""
@@ -174,17 +174,20 @@ class FunAsrNanoRecognizer(LocalRecognizer):
             clean_text(self._tokenizer.decode(item.token_ids, skip_special_tokens=True)) for item in output.decoded
         ]
         with self._settings.clock.measure(ALIGN):
-            words = [self._words(place, utterances[place], text, output) for place, text in enumerate(texts)]
+            words = self._time_words(utterances, texts, output.frames)
         return [
             Hypothesis(text, self._tokens(item), item.finish_reason, timed, "none" if timed is None else "ctc")
             for text, item, timed in zip(texts, output.decoded, words, strict=True)
         ]
 
-    def _words(self, place: int, utterance: Utterance, text: str, output: _ModelOutput) -> tuple[Word, ...] | None:
-        """Times of one verbatim text's words; None where there can be none."""
-        if self._timer is None or output.frame_scores is None or utterance.itn or not text:
-            return None
-        return self._timer.time_words(output.frame_scores[place], text, utterance.duration_s)
+    def _time_words(
+        self, utterances: Sequence[Utterance], texts: Sequence[str], frames: list[torch.Tensor] | None
+    ) -> list[tuple[Word, ...] | None]:
+        """Times of the words of verbatim texts; None where there can be none."""
+        if self._timer is None or frames is None:
+            return [None] * len(texts)
+        verbatim = ["" if utterance.itn else text for utterance, text in zip(utterances, texts, strict=True)]
+        return self._timer.time_words(frames, verbatim, [utterance.duration_s for utterance in utterances])
 
     def _tokens(self, decoded: Decoded) -> tuple[Token, ...]:
         """The tokens as text with their log-probabilities."""

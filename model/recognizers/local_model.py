@@ -1,24 +1,24 @@
 """What all recognisers share whose model is loaded in this process, whatever its family."""
 
-import threading
 from typing import Any
 
 import numpy as np
-import torch
 
 from funasr_beam.model.checkpoint import CheckpointInfo, CheckpointRef, describe, local_folder
-from funasr_beam.model.errors import Cause, RecordingError, RunError
+from funasr_beam.model.devices import pick_device
+from funasr_beam.model.errors import Cause, RecordingError
 from funasr_beam.model.languages import language_code
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.precision import warn_of_slow_bfloat16
 from funasr_beam.model.records import SAMPLE_RATE, Seconds
+from funasr_beam.model.turns import Turn
 
 MIN_SAMPLES = 400
 """One analysis window of 25 ms: the feature extractors fail on less."""
 
 
 class LocalRecognizer:
-    """A checkpoint's facts, the device that it computes on, and the lock that has its callers take turns."""
+    """A checkpoint's facts, the device that it computes on, and the turns that its callers take."""
 
     def __init__(self, ref: CheckpointRef, settings: RecognizerSettings) -> None:
         """Find the checkpoint and the device; loads no weights.
@@ -31,11 +31,10 @@ class LocalRecognizer:
         self._info = describe(ref)
         self._device = pick_device(settings.device)
         warn_of_slow_bfloat16(settings, self._device)
-        self._lock = threading.Lock()
+        self._turn = Turn(on_gpu=self._on_gpu)
 
     @property
-    def on_gpu(self) -> bool:
-        """Whether the model computes on a GPU, so that its time is charged as such."""
+    def _on_gpu(self) -> bool:
         return self._device.type == "cuda"
 
     def describe(self) -> CheckpointInfo:
@@ -45,19 +44,6 @@ class LocalRecognizer:
     def _budget(self, utterance: Utterance) -> int:
         """The most tokens that this utterance may take."""
         return self._settings.base_tokens + round(self._settings.tokens_per_s * utterance.duration_s)
-
-
-def pick_device(wanted: str) -> torch.device:
-    """The device to compute on; "auto" takes the GPU where there is one.
-
-    Raises:
-        RunError: a GPU is wanted and there is none.
-    """
-    if wanted == "auto":
-        wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise RunError("device = cuda: torch finds no usable GPU here; use --device cpu or --device auto")
-    return torch.device(wanted)
 
 
 def check_samples(samples: Any, longest_s: Seconds, limit: str) -> None:

@@ -35,11 +35,6 @@ class RemoteRecognizer:
         self._pool = ThreadPoolExecutor(settings.max_in_flight, "remote")
 
     @property
-    def on_gpu(self) -> bool:
-        """Never: what computes is elsewhere."""
-        return False
-
-    @property
     def batch_limits(self) -> BatchLimits:
         """Enough that all who ask have something to ask for."""
         return BatchLimits(max_items=16)

@@ -79,7 +79,7 @@ class WhisperRecognizer(LocalRecognizer):
             check_utterance(utterance, self._info)
         waveforms = [as_waveform(utterance.samples) for utterance in utterances]
         features = self._processor.feature_extractor(waveforms, sampling_rate=SAMPLE_RATE, return_tensors="pt")
-        with torch.inference_mode(), self._lock:
+        with torch.inference_mode(), self._turn:
             encoded = self._encode(features["input_features"])
             rows = self._begin(utterances, encoded)
             self._write(rows, encoded)

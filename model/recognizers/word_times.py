@@ -1,9 +1,10 @@
 """Times of the words of a text, from the checkpoint's own CTC head over the encoder output that the text came from."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -13,28 +14,6 @@ from funasr_beam.model.ctc_head import CONFIG_NAME, WEIGHTS_NAME, CtcHead, CtcHe
 from funasr_beam.model.errors import RunError
 from funasr_beam.model.records import Seconds, Word
 from funasr_beam.model.text import WordSpan, word_spans
-
-
-class FrameScores(Protocol):
-    """The log-probabilities of one utterance's frames."""
-
-    def of(self, tokens: Sequence[int]) -> torch.Tensor:
-        """Those of some tokens, the blank among them: (frames, tokens) float32 on the CPU."""
-
-
-@dataclass(frozen=True, eq=False)
-class HeadScores:
-    """Scores that are computed when it is known of which tokens.
-
-    A head has 60,515 of them for each frame: a gigabyte for a batch of 240 s, of which alignment needs a thousandth.
-    """
-
-    head: CtcHead
-    decoded: torch.Tensor  # (frames, hidden size), on the head's device
-
-    def of(self, tokens: Sequence[int]) -> torch.Tensor:
-        """See `FrameScores`."""
-        return self.head.score(self.decoded, torch.tensor(tokens, device=self.decoded.device)).cpu()
 
 
 class WordTimer:
@@ -47,6 +26,7 @@ class WordTimer:
     def __init__(self, head: CtcHead, tokenizer: Any) -> None:
         self._head = head
         self._tokenizer = tokenizer
+        self._scoring = threading.Lock()
 
     @classmethod
     def load(cls, folder: Path, tokenizer: Any, device: torch.device) -> "WordTimer | None":
@@ -71,8 +51,10 @@ class WordTimer:
         own = head.config.tokenizer == "own"
         return cls(head, tokenizer if own else _load_tokens(folder, head.config.tokenizer))
 
-    def score_frames(self, encoded: Sequence[torch.Tensor]) -> list[FrameScores]:
-        """What the head makes of each utterance; the scores themselves wait for a text.
+    def decode_frames(self, encoded: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """What the scores of each utterance's frames are made of, once there is a text: (frames, hidden).
+
+        A head has 60,515 scores for each frame: a gigabyte for 240 s, of which alignment needs a thousandth.
 
         Args:
             encoded: per utterance the encoder's output without padding, (frames, hidden).
@@ -81,29 +63,61 @@ class WordTimer:
         frames = torch.tensor([len(item) for item in encoded], device=hidden.device)
         mask = (torch.arange(hidden.shape[1], device=hidden.device)[None, :] < frames[:, None]).long()
         decoded = self._head.decode(hidden, mask)
-        return [HeadScores(self._head, frames[: len(item)]) for frames, item in zip(decoded, encoded, strict=True)]
+        return [frames[: len(item)] for frames, item in zip(decoded, encoded, strict=True)]
 
-    def time_words(self, scores: FrameScores, text: str, duration_s: Seconds) -> tuple[Word, ...] | None:
-        """Times of a text's words, relative to its utterance; None where text and sound cannot be aligned.
+    def time_words(
+        self, decoded: Sequence[torch.Tensor], texts: Sequence[str], durations_s: Sequence[Seconds]
+    ) -> list[tuple[Word, ...] | None]:
+        """Times of each text's words, relative to its utterance; None where text and sound cannot be aligned.
 
         Args:
-            scores: the utterance's, of `score_frames`.
-            text: what was recognised, verbatim.
-            duration_s: length of the utterance; no word ends later.
+            decoded: the utterances', of `decode_frames`.
+            texts: what was recognised, verbatim.
+            durations_s: length of each utterance; no word ends later.
         """
-        owned = self._tokens_of(text)
-        config = self._head.config
-        if not owned or max(max(item.tokens) for item in owned) >= config.vocab_size:
+        words = [self._known_words(text) for text in texts]
+        tokens = [self._columns(own) for own in words]
+        scores = self._scores(decoded, tokens)
+        return [self._align(*parts) for parts in zip(words, tokens, scores, durations_s, strict=True)]
+
+    def _known_words(self, text: str) -> "list[_TimedWord]":
+        """The words with their tokens; empty where the head does not know one of these."""
+        words = self._tokens_of(text)
+        return words if all(max(word.tokens) < self._head.config.vocab_size for word in words) else []
+
+    def _columns(self, words: "Sequence[_TimedWord]") -> list[int]:
+        """The tokens whose scores are needed, the blank among them; none for no words."""
+        return sorted({self._head.config.blank_id}.union(*(word.tokens for word in words))) if words else []
+
+    def _scores(self, decoded: Sequence[torch.Tensor], tokens: Sequence[Sequence[int]]) -> list[torch.Tensor]:
+        """Those of each utterance's tokens, (frames, tokens) on the CPU.
+
+        In one copy there and one back: each has the host wait until a GPU has done whatever others asked of it. One
+        thread at a time, since the GPU's memory is shared out to others meanwhile.
+        """
+        if not any(tokens):
+            return [torch.zeros(0, 0) for _ in tokens]
+        ids = torch.tensor([token for own in tokens for token in own], device=decoded[0].device)
+        with self._scoring:
+            parts = zip(decoded, torch.split(ids, [len(own) for own in tokens]), strict=True)
+            found = torch.cat([self._head.score(*part).flatten() for part in parts]).cpu()
+        shapes = [(len(frames), len(own)) for frames, own in zip(decoded, tokens, strict=True)]
+        flat = torch.split(found, [rows * columns for rows, columns in shapes])
+        return [part.view(shape) for part, shape in zip(flat, shapes, strict=True)]
+
+    def _align(
+        self, words: "Sequence[_TimedWord]", tokens: Sequence[int], scores: torch.Tensor, duration_s: Seconds
+    ) -> tuple[Word, ...] | None:
+        """The words with their times; the scores' columns are those of the tokens."""
+        if not words:
             return None
-        needed = sorted({config.blank_id}.union(*(item.tokens for item in owned)))
-        column = {token: place for place, token in enumerate(needed)}
-        words = [[column[token] for token in item.tokens] for item in owned]
-        blank = column[config.blank_id]
-        times = align_words(scores.of(needed), words, blank, config.frame_s, config.offset_s, duration_s)
+        config, column = self._head.config, {token: place for place, token in enumerate(tokens)}
+        places = [[column[token] for token in word.tokens] for word in words]
+        times = align_words(scores, places, column[config.blank_id], config.frame_s, config.offset_s, duration_s)
         if times is None:
             return None
         return tuple(
-            Word(item.text, time.start_s, time.end_s, time.confidence) for item, time in zip(owned, times, strict=True)
+            Word(item.text, time.start_s, time.end_s, time.confidence) for item, time in zip(words, times, strict=True)
         )
 
     def _tokens_of(self, text: str) -> list["_TimedWord"]:

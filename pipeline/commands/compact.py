@@ -3,6 +3,7 @@
 import argparse
 
 from funasr_beam.pipeline.commands.numbers import at_least
+from funasr_beam.pipeline.counted import counted
 
 _EXAMPLES = """\
 examples:
@@ -38,10 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
     output = open_output(arguments.output)
     report = compact(output, arguments.part_mb * 2**20)
     if report.run_id is None:
-        print(f"nothing to do: {report.rows:,} recordings, all current")
+        print(f"nothing to do: {counted(report.rows, 'recordings')}, all current")
     else:
         print(
-            f"{report.rows:,} current recordings of {report.rows_before:,} rows, "
-            f"{report.files:,} files instead of {report.files_before:,}: {output.show(f'*/run={report.run_id}/')}"
+            f"{counted(report.rows, 'current recordings')} of {counted(report.rows_before, 'rows')}, "
+            f"{counted(report.files, 'files')} instead of {report.files_before:,}: "
+            f"{output.show(f'*/run={report.run_id}/')}"
         )
     return 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from funasr_beam.model.errors import UsageError
 from funasr_beam.pipeline.commands.numbers import at_least
+from funasr_beam.pipeline.counted import counted
 
 if TYPE_CHECKING:
     from funasr_beam.model.evaluation.results import EvaluatedRecording, Evaluation
@@ -140,14 +141,15 @@ def _print(evaluation: "Evaluation", summary: Mapping[str, Any], matching: "Matc
 
 def _print_head(console: "Console", summary: Mapping[str, Any], matching: "Matching") -> None:
     statuses = ", ".join(f"{count:,} {status}" for status, count in summary["statuses"].items())
-    console.print(f"{summary['recordings']:,} recordings compared ({statuses}); {summary['empty']:,} without any text")
+    compared = counted(summary["recordings"], "recordings")
+    console.print(f"{compared} compared ({statuses}); {summary['empty']:,} without any text")
     names = ", ".join(f"{name} ({count:,})" for name, count in summary["normalizers"].items())
     forms = ", ".join(f"{name} ({count:,})" for name, count in summary["forms"].items())
     console.print(f"normalised by {names}; text compared: {forms}")
     missing = matching.references - matching.matched
     if missing:
         names = ", ".join(matching.unmatched or matching.ambiguous)
-        message = f"{missing:,} of {matching.references:,} references fit no recording or several: {names}"
+        message = f"{missing:,} of {matching.references:,} references fit no recording, or not one alone: {names}"
         console.print(message, style="yellow")
 
 

@@ -3,6 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from funasr_beam.pipeline.counted import counted
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -80,7 +82,7 @@ def _progress(say: "Callable[[str], None]") -> "Progress":
 
 
 def _print(console: "Console", report: "ExportReport", place: str) -> None:
-    counts = ", ".join(f"{count:,} {what}" for what, count in report.exported.items()) or "nothing"
+    counts = ", ".join(counted(count, what) for what, count in report.exported.items()) or "nothing"
     console.print(f"{report.format}: {counts} in {place}")
     for each in report.left_out:
-        console.print(f"left out: {each.count:,} {each.what}: {each.why}", style="yellow")
+        console.print(f"left out: {counted(each.count, each.what)}: {each.why}", style="yellow")

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from funasr_beam.model.errors import UsageError
+from funasr_beam.pipeline.counted import counted
 
 if TYPE_CHECKING:
     from funasr_beam.pipeline.console import Console
@@ -52,11 +52,13 @@ def run(arguments: argparse.Namespace) -> int:
     from funasr_beam.model.metrics.groups import parse_grouping
     from funasr_beam.model.metrics.summary import Prices, summarize
     from funasr_beam.pipeline.metrics import measure_output, metrics_table, table_bytes, with_groups
+    from funasr_beam.pipeline.run_folder import check_run
     from funasr_beam.pipeline.status import open_output
 
     output = open_output(arguments.output)
     groupings = [parse_grouping(text) for text in arguments.group_by]
-    _check_run(output.names("runs"), arguments.run)
+    if arguments.run is not None:
+        check_run(output, arguments.run)
     prices = Prices(arguments.cpu_hour, arguments.gpu_hour)
     metrics = measure_output(output, groupings, arguments.run)
     totals = summarize(metrics.everything, prices)
@@ -68,11 +70,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(summary)
     return 0
-
-
-def _check_run(runs: list[str], wanted: str | None) -> None:
-    if wanted is not None and wanted not in runs:
-        raise UsageError(f"--run {wanted}: is no run of this output", [f"there are: {', '.join(runs)}"])
 
 
 def _write(path: str, data: bytes) -> None:
@@ -126,7 +123,10 @@ def _error_lines(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for unit, errors in summary["errors"].items():
         if errors["recordings"]:
             kinds = f"{errors['substitutions']:,} sub, {errors['deletions']:,} del, {errors['insertions']:,} ins"
-            yield f"errors, {unit}", f"{_percent(errors['rate'])} ({kinds}) in {errors['recordings']:,} recordings"
+            yield (
+                f"errors, {unit}",
+                f"{_percent(errors['rate'])} ({kinds}) in {counted(errors['recordings'], 'recordings')}",
+            )
     if summary["normalizers"]:
         yield "  normalised by", ", ".join(f"{name} ({count:,})" for name, count in summary["normalizers"].items())
 

@@ -47,16 +47,15 @@ def _print(found: "list[RunEntry]") -> None:
 
     from funasr_beam.pipeline.console import Console
 
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("run", "state", "model", "config"):
         table.add_column(heading, no_wrap=heading != "model", overflow="fold")
-    table.add_column("recordings", overflow="fold")
-    for heading in ("audio", "time"):
+    for heading in ("recordings", "failed", "audio", "time"):
         table.add_column(heading, justify="right", no_wrap=True)
     for run in found:
-        counts = ", ".join(f"{count:,} {status}" for status, count in run.recordings.items())
+        counts = (f"{sum(run.recordings.values()):,}", f"{run.recordings.get('failed', 0):,}")
         hours = "" if run.audio_hours is None else f"{run.audio_hours:,.2f} h"
         wall = "" if run.wall_s is None else f"{run.wall_s:,.0f} s"
         state = run.state if run.kind == "transcribe" else f"{run.kind}: {run.state}"
-        table.add_row(run.run_id, state, run.model or "", run.config_hash[:_SHORT], counts, hours, wall)
+        table.add_row(run.run_id, state, run.model or "", run.config_hash[:_SHORT], *counts, hours, wall)
     Console().print(table)

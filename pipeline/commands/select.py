@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from funasr_beam.model.errors import UsageError
+from funasr_beam.pipeline.counted import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +38,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("output_folder", metavar="OUT", help="folder or URI of an output")
     parser.add_argument(
-        "--language", action="append", default=[], metavar="CODE", help="only this language; repeatable"
+        "--language", action="append", default=[], metavar="CODE", help="only this language, code or name; repeatable"
     )
     for option, what in (
         ("--min-s", "shortest segment, in seconds"),
@@ -84,7 +85,7 @@ def _criteria(arguments: argparse.Namespace) -> "Criteria":
     from funasr_beam.pipeline.selection import Criteria
 
     return Criteria(
-        languages=tuple(arguments.language),
+        languages=_languages(arguments.language),
         min_length_s=arguments.min_s,
         max_length_s=arguments.max_s,
         min_confidence=arguments.min_confidence,
@@ -97,6 +98,16 @@ def _criteria(arguments: argparse.Namespace) -> "Criteria":
         min_agreement=arguments.min_agreement,
         where=arguments.where,
     )
+
+
+def _languages(told: list[str]) -> tuple[str, ...]:
+    """As the tables have them: the code of what `transcribe --language` takes, too."""
+    from funasr_beam.model.languages import language_code
+
+    try:
+        return tuple(code for name in told if (code := language_code(name)) is not None)
+    except ValueError as error:
+        raise UsageError("--language:", [str(error)]) from error
 
 
 def _write(selection: "Selection", target: str) -> None:
@@ -158,4 +169,4 @@ def _print(funnel: "tuple[Remaining, ...]", target: str | None) -> None:
         before_s = step.seconds
     console.print(table)
     if target is not None:
-        console.print(f"{funnel[-1].segments:,} segments written to {target}", soft_wrap=True)
+        console.print(f"{counted(funnel[-1].segments, 'segments')} written to {target}", soft_wrap=True)

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from funasr_beam.pipeline.commands.numbers import at_least
+from funasr_beam.pipeline.counted import counted
 
 if TYPE_CHECKING:
     from funasr_beam.pipeline.status import OutputStatus
@@ -41,7 +42,7 @@ def _print(status: "OutputStatus", most: int) -> None:
 
     console = Console(soft_wrap=True)
     counts = ", ".join(f"{count:,} {name}" for name, count in status.statuses.items()) or "no recordings yet"
-    console.print(f"{counts}; {status.audio_s / 3600:.2f} h of audio in {status.runs} finished run(s)")
+    console.print(f"{counts}; {status.audio_s / 3600:.2f} h of audio in {counted(status.runs, 'finished runs')}")
     for cause, count in status.causes.items():
         console.print(f"  {cause}: {count:,}")
     for trouble in status.troubles[:most]:

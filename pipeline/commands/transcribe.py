@@ -54,14 +54,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="where word times come from (auto: the checkpoint's own head, else the aligners named in the settings)",
     )
     _add_engine(parser)
-    parser.add_argument(
-        "--retry",
-        choices=("failed", "partial", "all"),
-        help="try again, too: every failed recording, partial transcripts, or both (failures that may pass always are)",
-    )
-    parser.add_argument(
-        "--max-failed", type=_share, metavar="SHARE", help="largest share of failed recordings for exit code 0 (5%%)"
-    )
+    _add_outcome(parser)
 
 
 def _add_hints(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +67,9 @@ def _add_hints(parser: argparse.ArgumentParser) -> None:
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:
     """Where the work is done."""
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where the recogniser runs (auto)")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), help="where the recogniser runs (auto: all GPUs, or the CPU)"
+    )
     parser.add_argument("--runner", metavar="ENGINE", help="local (default), flink, dataflow, spark")
     parser.add_argument("--flink-master", metavar="HOST:PORT", help="the Flink cluster's REST interface")
     parser.add_argument(
@@ -82,16 +77,35 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_outcome(parser: argparse.ArgumentParser) -> None:
+    """What is tried again, and what counts as well done."""
+    parser.add_argument(
+        "--retry",
+        choices=("failed", "partial", "all"),
+        help="try again, too: every failed recording, partial transcripts, or both (failures that may pass always are)",
+    )
+    parser.add_argument(
+        "--max-failed", type=_share, metavar="SHARE", help="largest share of failed recordings for exit code 0 (5%%)"
+    )
+    parser.add_argument(
+        "--allow-empty",
+        action="store_true",
+        default=None,
+        help="exit code 0 also where an input holds no recording, as a share that is not mounted",
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Transcribe and print the summary; gives the exit code."""
-    from funasr_beam.pipeline.cli import EXIT_OK, EXIT_TOO_MANY_FAILED
+    from funasr_beam.pipeline.cli import EXIT_NOT_ALL_WELL, EXIT_OK
 
     import_quietly(*_NEEDED)
-    from funasr_beam.pipeline.config import load_config
+    from funasr_beam.pipeline.config_sources import load_config
 
     config = load_config(arguments.config, arguments.set, _flags(arguments))
     report = _transcribe(config)
-    return EXIT_OK if report.failed_share <= config.max_failed else EXIT_TOO_MANY_FAILED
+    is_well = report.failed_share <= config.max_failed and (config.allow_empty or not report.empty_inputs)
+    return EXIT_OK if is_well else EXIT_NOT_ALL_WELL
 
 
 def _transcribe(config: "Config") -> "RunReport":
@@ -115,6 +129,7 @@ def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
         "output": arguments.output,
         "model": arguments.model,
         "max_failed": arguments.max_failed,
+        "allow_empty": arguments.allow_empty,
         "retry": arguments.retry,
         "recognition.language": arguments.language,
         "recognition.hotwords": tuple(arguments.hotword) if arguments.hotword else None,

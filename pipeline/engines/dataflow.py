@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.pipeline.config import RunnerConfig
+from funasr_beam.pipeline.counted import counted
 from funasr_beam.pipeline.engines.base import requested_units
 
 if TYPE_CHECKING:
@@ -82,5 +83,4 @@ def _check_complete(config: RunnerConfig) -> None:
     if config.accelerator and {"worker_accelerator", "dataflow_service_options"} & told:
         missing.append("runner.accelerator: hints the transcribe stage; leave out --worker_accelerator, never both")
     if missing:
-        count = "1 problem" if len(missing) == 1 else f"{len(missing)} problems"
-        raise UsageError(f"{count} with --runner dataflow:", missing)
+        raise UsageError(f"{counted(len(missing), 'problems')} with --runner dataflow:", missing)

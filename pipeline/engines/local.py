@@ -1,6 +1,7 @@
 """The embedded engine: threads of this process."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from funasr_beam.pipeline.config import RunnerConfig
@@ -8,7 +9,7 @@ from funasr_beam.pipeline.config import RunnerConfig
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
 
-_MOST_WORKERS = 8
+_MOST_WORKERS = 8  # for each GPU: beyond, they wait for it and only hold memory
 
 
 class LocalEngine:
@@ -18,7 +19,7 @@ class LocalEngine:
     loads_model_here = True
 
     def __init__(self, config: RunnerConfig) -> None:
-        self.units_at_once = config.workers or min(len(os.sched_getaffinity(0)), _MOST_WORKERS)
+        self.units_at_once = config.workers or min(len(os.sched_getaffinity(0)), _MOST_WORKERS * max(1, count_gpus()))
         self._options = config.options
 
     def end_leftover(self, job: str) -> None:
@@ -43,3 +44,10 @@ class LocalEngine:
 
     def where_to_look(self, job: str) -> None:
         """The log of this process says it all."""
+
+
+def count_gpus(devices: Path = Path("/dev")) -> int:
+    """GPUs that this process may use, as the driver shows them: importing torch to ask it takes seconds."""
+    nodes = sum(path.name.removeprefix("nvidia").isdigit() for path in devices.glob("nvidia*"))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return nodes if visible is None else min(nodes, len([name for name in visible.split(",") if name.strip()]))

@@ -2,14 +2,13 @@
 
 import shlex
 
-from funasr_beam.model.records import Seconds
+from funasr_beam.model.records import SAMPLE_RATE, Seconds
 from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.export.audio import ClipFolder
 from funasr_beam.pipeline.export.files import Drafts, Tally
 from funasr_beam.pipeline.export.records import ExportRecording, ExportSegment, file_duration_s
 
 _FILES = ("wav.scp", "segments", "text", "utt2spk", "spk2utt", "reco2dur")
-_READ_BY_KALDI = (".wav", ".flac")
 
 
 class KaldiFolder:
@@ -28,7 +27,7 @@ class KaldiFolder:
             self._tally.leave_out("recordings", "a line feed in the name of the file, which wav.scp cannot hold")
             return
         taken = 0
-        for channel in recording.channels:
+        for channel in sorted(recording.channels, key=str):  # as their names sort: 10 before 2
             found = [each for each in recording.segments if each.channel == channel]
             segments = sorted((each for each in found if paths is None or each.id in paths), key=lambda each: each.id)
             if segments:
@@ -56,7 +55,7 @@ class KaldiFolder:
             self._drafts["utt2spk"].write(f"{segment.id} {channel}\n")
             place = f"{channel} {segment.start_s:.3f} {segment.end_s:.3f}"
             if paths is not None:
-                self._add_wave(segment.id, self._folder.show(paths[segment.id]), segment.duration_s)
+                self._add_wave(segment.id, _clip(self._folder.show(paths[segment.id])), segment.duration_s)
                 place = f"{segment.id} 0.000 {segment.duration_s:.3f}"
             self._drafts["segments"].write(f"{segment.id} {place}\n")
 
@@ -66,10 +65,23 @@ class KaldiFolder:
 
 
 def _wave(recording: ExportRecording, channel: int) -> str:
-    """A file that Kaldi reads itself, or a command that gives one channel of it."""
+    """A file that Kaldi reads itself, or a command that gives one channel of it; all at one sample rate."""
     place = recording.location
-    if recording.num_channels == 1 and place.lower().endswith(_READ_BY_KALDI) and not set(place) & set(" \t\n|"):
+    # Kaldi's reader takes WAV with PCM of 16 bits and nothing else: neither FLAC nor the mu-law WAV of telephony.
+    read_by_kaldi = place.lower().endswith(".wav") and recording.codec == "pcm_s16le"
+    if read_by_kaldi and (recording.num_channels, recording.sample_rate) == (1, SAMPLE_RATE) and _is_plain(place):
         return place
-    one = f"pan=mono|c0=c{channel}"
-    # The shell reads this line: the name of a file must stay a name.
-    return f"ffmpeg -nostdin -v error -i {shlex.quote(place)} -af {shlex.quote(one)} -ar 16000 -f wav - |"
+    return _command(place, f"-af {shlex.quote(f'pan=mono|c0=c{channel}')} -ar {SAMPLE_RATE} ")
+
+
+def _clip(place: str) -> str:
+    return place if place.endswith(".wav") and _is_plain(place) else _command(place)
+
+
+def _is_plain(place: str) -> bool:
+    return not set(place) & set(" \t\n|")
+
+
+def _command(place: str, options: str = "") -> str:
+    """The shell reads this line: the name of a file must stay a name."""
+    return f"ffmpeg -nostdin -v error -i {shlex.quote(place)} {options}-f wav - |"

@@ -56,6 +56,7 @@ class ExportRecording:
     fingerprint: str
     status: str
     duration_s: Seconds
+    codec: str
     sample_rate: int
     num_channels: int
     language: str | None

@@ -44,7 +44,7 @@ WHERE s.text IS NOT NULL AND trim(s.text) <> ''
 """
 
 _RECORDING_COLUMNS = (
-    "name, recording_id, uri, fingerprint, status, duration, sample_rate, num_channels, language, run_id"
+    "name, recording_id, uri, fingerprint, status, duration, codec, sample_rate, num_channels, language, run_id"
 )
 _SEGMENT_COLUMNS = 'name, recording_id, channel, start, "end", language, speaker, confidence, snr_db'
 
@@ -219,6 +219,7 @@ def _recording(row: dict[str, Any], segments: tuple[ExportSegment, ...]) -> Expo
         fingerprint=row["fingerprint"] or "",
         status=row["status"],
         duration_s=row["duration"] or 0.0,
+        codec=row["codec"] or "",
         sample_rate=row["sample_rate"] or 16_000,
         num_channels=row["num_channels"] or 1,
         language=row["language"],

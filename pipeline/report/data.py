@@ -12,6 +12,7 @@ from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.metrics import CURRENT, Source, measure
 from funasr_beam.pipeline.report.alarms import DriftReport, read_drift
 from funasr_beam.pipeline.run_folder import COMPACTION, Run, finished_run_ids, list_runs, read_if_sound
+from funasr_beam.pipeline.status import IncompleteRecording
 from funasr_beam.pipeline.views import open_views
 
 if TYPE_CHECKING:
@@ -62,17 +63,6 @@ class RunFigures:
     def failed_share(self) -> float | None:
         """Failed among those that the run worked on."""
         return self.failed / self.worked_on if self.worked_on else None
-
-
-@dataclass(frozen=True)
-class IncompleteRecording:
-    """A recording without a whole transcript."""
-
-    uri: str
-    status: str
-    error_code: str
-    error_detail: str
-    duration_s: Seconds | None
 
 
 @dataclass(frozen=True)

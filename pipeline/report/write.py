@@ -8,7 +8,7 @@ from funasr_beam.model.storage import Folder, write_file
 from funasr_beam.model.storage_trouble import storage_errors
 from funasr_beam.pipeline.report.data import read_report
 from funasr_beam.pipeline.report.page import render
-from funasr_beam.pipeline.run_folder import Run
+from funasr_beam.pipeline.run_folder import Run, check_run
 
 REPORT = "report.html"
 
@@ -28,11 +28,10 @@ def write_report(output: Folder, options: ReportOptions = ReportOptions()) -> st
     """Write the page about an output and tell where it is.
 
     Raises:
-        UsageError: there is no such run.
+        UsageError: there is no such run, or it has no rows.
     """
-    if options.run_id is not None and not output.exists(f"runs/{options.run_id}"):
-        known = ", ".join(output.names("runs")[-5:])
-        raise UsageError("the report cannot be written:", [f"--run {options.run_id}: the last runs are {known}"])
+    if options.run_id is not None:
+        check_run(output, options.run_id)
     page = render(read_report(output, options.run_id), with_text=options.with_text).encode(errors="replace")
     target = options.target
     if target is None:

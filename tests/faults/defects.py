@@ -4,6 +4,8 @@ import errno
 import functools
 import os
 import random
+import select
+import signal
 from datetime import datetime, timedelta
 
 
@@ -30,11 +32,38 @@ def _limit_recognizer(is_too_much):
     FunAsrNanoRecognizer.recognize = limited
 
 
-def little_patience_with_decoders_that_start():
-    """A decoder that hangs before it takes its first file is given up after some seconds instead of a minute."""
+def decoders_are_killed_at_work():
+    """The first two decoders that have begun with a file are killed."""
+    _signal_decoders_at_work(signal.SIGKILL)
+
+
+def decoders_hang_at_work():
+    """The first two decoders that have begun with a file are stopped, and never go on."""
+    _signal_decoders_at_work(signal.SIGSTOP)
+
+
+def _signal_decoders_at_work(fatal):
     from funasr_beam.model.audio import sandbox
 
-    sandbox.START_S = 8.0
+    left, answers = [2], sandbox._Child.answers
+
+    def answer_after_the_signal(child):
+        if left[0]:
+            left[0] -= 1
+            os.kill(child.pid, fatal)
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WSTOPPED | os.WNOWAIT)
+            _drain(child._process.stdout)
+        return answers(child)
+
+    sandbox._Child.answers = answer_after_the_signal
+
+
+def _drain(pipe):
+    """Lose what a decoder may have said before the signal reached it: a short file is decoded at once."""
+    ready = select.poll()
+    ready.register(pipe, select.POLLIN)
+    while ready.poll(0) and os.read(pipe.fileno(), 2**20):
+        pass
 
 
 def quick_beats():

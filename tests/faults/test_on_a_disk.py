@@ -34,21 +34,30 @@ def decoders(command):
     return [pid for pid in found if b"sandbox_worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
-@pytest.mark.parametrize("fatal", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
-def test_a_decoder_that_was_killed_or_hangs_costs_its_recording_until_the_next_run(scene, tmp_path, fatal):
-    impatient = defects.little_patience_with_decoders_that_start
-    command = scene.start(tmp_path / "out", "--set", "decode.stall_s=2", defect=impatient)
+@pytest.mark.parametrize(
+    ("defect", "cause"),
+    [(defects.decoders_are_killed_at_work, "decoder_crashed"), (defects.decoders_hang_at_work, "decode_timeout")],
+    ids=["killed", "hung"],
+)
+def test_a_decoder_that_was_killed_or_hangs_costs_its_recording_until_the_next_run(scene, tmp_path, defect, cause):
+    code, text = scene.run(tmp_path / "out", "--set", "decode.stall_s=2", defect=defect)
+    assert code == 0, text
+    assert 1 <= statuses(tmp_path / "out")[cause] <= 2
+    code, text = scene.run(tmp_path / "out")
+    assert code == 0, text
+    scene.check_equal(tmp_path / "out")
+
+
+def test_decoders_that_are_killed_at_any_moment_cost_no_more_than_that(scene, tmp_path):
+    command = scene.start(tmp_path / "out")
     wait_until(lambda: "Transcribing" in command.text and decoders(command), command)
     hit = set()
     while command.is_running and len(hit) < 2:
         for pid in set(decoders(command)) - hit:
-            os.kill(pid, fatal)
+            os.kill(pid, signal.SIGKILL)
             hit.add(pid)
     assert command.wait() == 0
-    found = statuses(tmp_path / "out")
-    assert found["decoder_crashed" if fatal == signal.SIGKILL else "decode_timeout"] >= 1
-    code, text = scene.run(tmp_path / "out")
-    assert code == 0, text
+    scene.run(tmp_path / "out")
     scene.check_equal(tmp_path / "out")
 
 
@@ -94,6 +103,7 @@ def check_stopped(code, text):
     assert last.startswith("funasr-beam: ")
     assert "there is no space left" in last
     assert "the same command goes on" in last
+    assert "Traceback" not in text
 
 
 @pytest.fixture
@@ -120,6 +130,15 @@ def test_a_full_disk_stops_the_run_with_a_message_and_room_lets_it_go_on(scene, 
     code, text = scene.run(small_disk / "out")
     assert code == 0, text
     scene.check_equal(small_disk / "out")
+
+
+def test_an_output_that_is_taken_away_stops_the_run_with_a_message_alone(scene, tmp_path):
+    command = scene.start(tmp_path / "out")
+    wait_until(lambda: "Transcribing" in command.text and decoders(command), command)
+    (tmp_path / "out").rename(tmp_path / "away")
+    assert command.wait() == 3
+    assert "Traceback" not in command.text
+    assert command.text.strip().splitlines()[-1].startswith("funasr-beam: ")
 
 
 def test_a_clock_that_was_set_back_and_another_order_of_files_change_nothing(scene, tmp_path):

@@ -14,7 +14,7 @@ import yaml
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
 from funasr_beam.pipeline.cli import _parser
-from funasr_beam.pipeline.config import load_config
+from funasr_beam.pipeline.config_sources import load_config
 from funasr_beam.pipeline.engines.dataflow import dataflow_arguments
 from infra.dataflow.main import arguments
 from infra.flink.fetch_parts import VERSIONS, default_parts

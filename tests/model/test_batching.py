@@ -18,7 +18,6 @@ LIMITS = BatchLimits(max_padded_s=1000, max_items=64)
 class DefectiveRecognizer:
     """Writes each utterance's first sample, and fails on batches that hold a poisoned one or too many."""
 
-    on_gpu = False
     batch_limits = LIMITS
 
     def __init__(self, errors=None, most=1000):

@@ -1,11 +1,12 @@
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from funasr_beam.model.errors import Cause
+from funasr_beam.model.errors import Cause, RunError
 from funasr_beam.model.listing import Listed
-from funasr_beam.model.plan_files import PlanFiles, PlanTotals, read_unit, unit_places
+from funasr_beam.model.plan_files import PlanFiles, PlanTotals, UnitPlace, read_unit, unit_places
 from funasr_beam.model.planning import PlanRules, pack_units, plan_recordings
 from funasr_beam.model.records import Failure, MediaInfo, RecognitionOptions, Recording
 from funasr_beam.model.storage import Folder
@@ -65,3 +66,11 @@ def test_totals_are_read_back(tmp_path):
     plan = files(tmp_path)
     plan.finish(PlanTotals(600.0, 3, units=2))
     assert plan.totals == PlanTotals(600.0, 3, units=2)
+
+
+def test_a_plan_that_is_gone_is_named(tmp_path):
+    output, file = Folder(str(tmp_path)), "plan/units-00000.parquet"
+    with pytest.raises(RunError, match=r"units-00000\.parquet: was removed while a run was at work"):
+        read_unit(output, UnitPlace(file, 0))
+    with pytest.raises(RunError, match="run the command again"):
+        list(unit_places(output, file))

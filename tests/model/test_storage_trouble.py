@@ -34,6 +34,8 @@ def s3_error(code, kind=OSError):
         (OSError(errno.ENOSPC, "No space left on device"), Trouble.FULL),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), Trouble.FULL),
         (OSError(errno.EROFS, "Read-only file system"), Trouble.READ_ONLY),
+        (OSError(errno.EMFILE, "Too many open files"), Trouble.NO_MORE_FILES),
+        (OSError(errno.ENFILE, "Too many open files in system"), Trouble.NO_MORE_FILES),
         (ConnectionResetError("reset"), Trouble.OTHER),
     ],
 )
@@ -47,6 +49,7 @@ def test_kinds_of_trouble_are_told_apart(error, trouble):
         (s3_error("ExpiredToken", PermissionError), "renew them"),
         (NoCredentialsError(), "AWS_PROFILE"),
         (OSError(errno.ENOSPC, "No space left on device"), "make room"),
+        (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
         (s3_error("RequestTimeTooSkewed", PermissionError), "clock"),
         (s3_error("NoSuchBucket", FileNotFoundError), "create the bucket"),
         (s3_error("AccessDenied", PermissionError), "check the permissions"),
@@ -61,6 +64,7 @@ def test_an_end_of_the_run_says_what_to_do(error, advice):
 
 def test_what_is_about_all_recordings_is_no_failure_of_one():
     assert isinstance(storage_failure("s3://b/a", s3_error("ExpiredToken", PermissionError)), RunError)
+    assert isinstance(storage_failure("a.wav", OSError(errno.EMFILE, "Too many open files")), RunError)
     refused = storage_failure("s3://b/a", s3_error("AccessDenied", PermissionError))
     assert isinstance(refused, RecordingError)
     assert refused.cause is Cause.ACCESS_DENIED

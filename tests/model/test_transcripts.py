@@ -1,14 +1,17 @@
 """What is loaded for a worker and in which order, and what of an aligner's failure reaches a segment."""
 
+import contextlib
+
 import pytest
 import torch
 
-from funasr_beam.model import transcripts
+from funasr_beam.model import devices, transcripts
 from funasr_beam.model.aligners import choice, loading
 from funasr_beam.model.aligners.base import Alignment
 from funasr_beam.model.aligners.choice import AlignmentSettings, WordAligner
 from funasr_beam.model.batching import BatchLimits
 from funasr_beam.model.checkpoint import describe, resolve
+from funasr_beam.model.errors import RunError
 from funasr_beam.model.front_end import SpanAudio, UnitAudio
 from funasr_beam.model.records import Hypothesis, Recording, Segment, Span, Token, Unit, Word
 from funasr_beam.model.transcripts import TranscriberConfig, UnitTranscriber, load_transcriber
@@ -19,7 +22,7 @@ WITH_ALIGNER = AlignmentSettings("auto", "the-qwen")
 
 
 class Recognizer:
-    on_gpu, batch_limits = True, GPU_LIMITS
+    batch_limits = GPU_LIMITS
 
     def describe(self):
         return describe(resolve("demo"))
@@ -58,9 +61,51 @@ def test_aligners_are_loaded_before_the_recogniser_shares_out_what_memory_is_lef
 )
 def test_aligners_are_not_given_the_whole_units_that_a_recogniser_divides_by_itself(loaded, asked, limits):
     config = TranscriberConfig("demo", alignment=WITH_ALIGNER, max_padded_s=asked[0], max_items=asked[1])
-    aligner = load_transcriber(config)._aligner
+    (member,) = load_transcriber(config).members
+    aligner = member.transcriber._aligner
     assert (aligner.limits.max_padded_s, aligner.limits.max_items) == limits
     assert aligner.limits.batch_cost_s == choice.LIMITS.batch_cost_s
+
+
+@pytest.fixture
+def cards(loaded, monkeypatch):
+    """Two GPUs; those that are full have no room for a recogniser."""
+    full = set()
+
+    def load(_, settings):
+        if settings.device in full:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return Recognizer()
+
+    monkeypatch.setattr(transcripts, "load_recognizer", load)
+    monkeypatch.setattr(devices, "device_names", lambda _: ["cuda:0", "cuda:1"])
+    monkeypatch.setattr(devices, "computing_on", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (2**30, 2**34))
+    return full
+
+
+def test_each_gpu_has_models_of_its_own(cards):
+    first, second = load_transcriber(TranscriberConfig("demo", alignment=WITH_ALIGNER)).members
+    assert (first.device, second.device) == ("cuda:0", "cuda:1")
+    assert first.transcriber._aligner.settings.device == "cuda:0"
+    assert second.transcriber._aligner.settings.device == "cuda:1"
+
+
+def test_a_gpu_without_room_is_left_out(cards, caplog):
+    cards.add("cuda:0")
+    (member,) = load_transcriber(TranscriberConfig("demo")).members
+    assert member.device == "cuda:1"
+    assert "Left out: cuda:0 with 1.0 of 16.0 GiB free: too little memory for the model demo" in caplog.text
+
+
+def test_where_no_gpu_has_room_the_run_says_so(cards):
+    cards.update({"cuda:0", "cuda:1"})
+    with pytest.raises(RunError, match=r"cuda:0 with .*, cuda:1 with .*model demo; end what else uses it"):
+        load_transcriber(TranscriberConfig("demo"))
+
+
+def test_an_endpoint_is_asked_by_one_however_many_gpus_there_are(cards):
+    assert len(load_transcriber(TranscriberConfig("https://host/v1#tiny")).members) == 1
 
 
 def test_a_segment_whose_aligner_lacks_memory_keeps_its_text_and_says_why_it_has_no_times():

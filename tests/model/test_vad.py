@@ -14,16 +14,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from funasr_beam.model.silero import FRAME_SAMPLES, vad_version
+from funasr_beam.model.silero import FRAME_SAMPLES, SileroNetwork, vad_version
 from funasr_beam.model.vad import SpeechDetector, frame_energies, shared_detector
 
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng makes the speech")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_torch_thread():
+@pytest.fixture
+def four_torch_threads():
+    """As on a machine with four cores, where nothing is said."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(4)
     yield
     torch.set_num_threads(before)
 
@@ -130,10 +131,27 @@ def test_threads_share_one_detector(detector, speech):
     assert all(np.allclose(result, expected, atol=1e-5) for result in results)
 
 
+@pytest.mark.usefixtures("four_torch_threads")
+def test_torchs_threads_are_left_to_the_models(detector, monkeypatch):
+    def encode(network, work):
+        at_work.append(torch.get_num_threads())
+        return inner(network, work)
+
+    at_work, inner = [], SileroNetwork.encode
+    monkeypatch.setattr(SileroNetwork, "encode", encode)
+    sound = noise(20, 1)
+    with ThreadPoolExecutor(2) as pool:  # threads that have never asked torch anything, and then have
+        found = list(pool.map(lambda one: detector.speech_probabilities([one])[0], [sound] * 6))
+        assert list(pool.map(lambda _: torch.get_num_threads(), range(4))) == [4] * 4
+    assert set(at_work) == {1}
+    torch.set_num_threads(1)
+    assert all((one == detector.speech_probabilities([sound])[0]).all() for one in found)
+
+
+@pytest.mark.usefixtures("four_torch_threads")
 def test_loading_leaves_torchs_threads_alone():
-    before = torch.get_num_threads()
     SpeechDetector()
-    assert torch.get_num_threads() == before
+    assert torch.get_num_threads() == 4
 
 
 def test_the_version_names_the_package():

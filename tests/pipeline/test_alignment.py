@@ -6,7 +6,7 @@ import pytest
 
 from funasr_beam.model.errors import UsageError
 from funasr_beam.pipeline.alignment import alignment_identity, alignment_settings
-from funasr_beam.pipeline.config import load_config
+from funasr_beam.pipeline.config_sources import load_config
 from tests.tiny_families import build_wav2vec2
 
 

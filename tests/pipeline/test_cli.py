@@ -10,6 +10,7 @@ import pytest
 
 from funasr_beam.model.checkpoint import DEMO_FOLDER
 from funasr_beam.pipeline.cli import COMMANDS, main
+from funasr_beam.pipeline.counted import counted
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -120,8 +121,25 @@ def test_a_storage_that_cannot_be_reached_is_exit_code_3(tmp_path, monkeypatch, 
 
 def test_a_folder_without_recordings_is_pointed_out(tmp_path, capsys):
     (tmp_path / "in").mkdir()
-    assert main(["transcribe", str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--model", "demo"]) == 0
-    assert "No recordings were found" in capsys.readouterr().out
+    (tmp_path / "in" / "notes.txt").write_text("no recording")
+    command = ["transcribe", str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--model", "demo"]
+    assert main(command) == 1
+    assert "No recording was found in" in capsys.readouterr().out
+    assert main([*command, "--allow-empty"]) == 0
+
+
+def test_an_empty_folder_beside_a_full_one_is_pointed_out_every_night(tmp_path, capsys):
+    for name in ("full", "unmounted"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "full" / "a.wav").write_bytes(b"")
+    inputs = [str(tmp_path / name) for name in ("full", "unmounted")]
+    for _ in range(2):
+        command = ["transcribe", *inputs, "--output", str(tmp_path / "out"), "--model", "demo", "--max-failed", "100%"]
+        assert main(command) == 1
+        told = "".join(capsys.readouterr().out.split())  # lines end anywhere
+        assert told.count("Norecordingwasfoundin") == 1
+        assert f"{inputs[1]}:isit" in told
+    assert main([*command[:2], *command[3:]]) == 0
 
 
 @pytest.mark.slow
@@ -156,3 +174,28 @@ def test_what_cannot_be_printed_is_an_error_in_words():
     assert ended.returncode == 3
     assert ended.stderr.startswith("funasr-beam: ") and "No space left" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), ImportError("libtorch_cpu.so: failed to map segment from shared object")], ids=type
+)
+def test_too_little_memory_is_a_message_and_no_traceback(error, recording, tmp_path, monkeypatch, capsys):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("funasr_beam.pipeline.commands.transcribe.run", fail)
+    assert main(["transcribe", str(recording), "--output", str(tmp_path / "out"), "--model", "demo"]) == 3
+    assert "there is too little memory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("count", "things", "said"),
+    [
+        (1, "recordings", "1 recording"),
+        (2000, "recordings", "2,000 recordings"),
+        (0, "files", "0 files"),
+        (1, "stretches", "1 stretch"),
+    ],
+)
+def test_one_thing_is_no_things(count, things, said):
+    assert counted(count, things) == said

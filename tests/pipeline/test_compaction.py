@@ -165,3 +165,12 @@ def test_the_command_says_what_it_did_and_runs_tells_the_history(tmp_path, capsy
     ]
     assert main(["runs", str(tmp_path)]) == 0
     assert "compact: finished" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["metrics", "report"])
+def test_a_run_whose_rows_have_moved_is_told_so_and_not_that_a_table_is_damaged(tmp_path, capsys, command):
+    nights(tmp_path)
+    assert main(["compact", str(tmp_path)]) == 0
+    assert main([command, str(tmp_path), "--run", "1"]) == 2
+    told = capsys.readouterr().err
+    assert "compact has moved them" in told and "runs/1/metrics.json" in told

@@ -13,7 +13,7 @@ from funasr_beam.pipeline.run_folder import Run
 from tests.pipeline.outputs import add_run, recording
 
 
-def add_night(root, day, count=60, confidence=0.9, finished=True):
+def add_night(root, day, count=60, confidence=0.9, finished=True, excluded=0):
     generator = np.random.default_rng(day)
     run_id = f"202601{day:02d}T000000Z-aaaaaa"
     rows = [
@@ -29,6 +29,7 @@ def add_night(root, day, count=60, confidence=0.9, finished=True):
         )
         for place in range(count)
     ]
+    rows += [recording(f"{day}-{place}.json", "skipped", error_code="excluded") for place in range(excluded)]
     output = add_run(root, run_id, rows, finished=finished)
     write_metrics(output, Run(run_id, "h", ""), MetricsConfig(group_by=()), RunFacts(1.0, 0))
     return output
@@ -92,3 +93,10 @@ def test_an_earlier_run_whose_metrics_are_damaged_is_left_out(output, tmp_path, 
     (tmp_path / "runs/20260104T000000Z-aaaaaa/metrics.parquet").write_bytes(b"x")
     assert main(["drift", output.show()]) == 0
     assert "20260104T000000Z-aaaaaa/metrics.parquet: is damaged" in caplog.text
+
+
+def test_more_files_left_out_on_purpose_than_recordings_are_no_drift(output, tmp_path):
+    add_night(tmp_path, 6, excluded=200)
+    assert main(["drift", output.show()]) == 0
+    add_night(tmp_path, 7)
+    assert main(["drift", output.show()]) == 0

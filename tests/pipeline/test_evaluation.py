@@ -116,6 +116,44 @@ def test_a_reference_that_fits_two_recordings_is_told_and_not_counted(tmp_path, 
     assert found["recordings"] == 1
 
 
+def test_the_reference_of_a_recording_that_is_elsewhere_is_not_added_to_one_of_the_same_name(tmp_path, capsys):
+    row = heard("a", "one two")
+    row[0]["uri"] = "file:///in/monday/call.mp3"
+    days = [{"uri": "monday/call.mp3", "text": "one two"}, {"uri": "tuesday/call.mp3", "text": "three"}]
+    _, found = evaluate(capsys, make(tmp_path, row), "--references", references(tmp_path, *days))
+    assert found["errors"]["words"]["rate"] == 0
+    assert found["references"]["unmatched"] == ["tuesday/call.mp3"]
+
+
+def test_two_references_that_fit_one_recording_equally_well_are_told_and_not_counted(tmp_path, capsys):
+    rows = [heard("a", "one two"), heard("c", "y")]
+    twins = [{"uri": f"{day}/a.wav", "text": "one two"} for day in ("monday", "tuesday")]
+    truth = references(tmp_path, *twins, {"id": "c-1", "text": "y"})
+    _, found = evaluate(capsys, make(tmp_path, *rows), "--references", truth)
+    assert found["references"]["ambiguous"] == ["monday/a.wav", "tuesday/a.wav"]
+    assert (found["recordings"], found["errors"]["words"]["rate"]) == (1, 0)
+
+
+def test_an_empty_reference_is_none_as_in_a_manifest(tmp_path, capsys):
+    rows = [heard(name, "one two") for name in "abcd"]
+    empty = ({"id": "b-1", "text": ""}, {"id": "c-1", "text": None}, {"id": "d-1", "text": float("nan")})
+    truth = references(tmp_path, {"id": "a-1", "text": "one two"}, *empty)
+    _, found = evaluate(capsys, make(tmp_path, *rows), "--references", truth)
+    assert (found["recordings"], found["errors"]["words"]["rate"]) == (1, 0)
+
+
+def test_rows_with_an_offset_are_parts_of_a_recording_in_the_order_of_their_times(tmp_path, capsys):
+    parts = ({"id": "a-1", "offset": 2.5, "text": "two"}, {"id": "a-1", "offset": 0, "text": "one"})
+    _, found = evaluate(capsys, make(tmp_path, heard("a", "one two")), "--references", references(tmp_path, *parts))
+    assert (found["recordings"], found["errors"]["words"]["rate"]) == (1, 0)
+
+
+def test_text_where_the_reference_says_silence_is_inserted(tmp_path, capsys):
+    truth = references(tmp_path, {"id": "a-1", "turns": [{"text": ""}]})
+    _, found = evaluate(capsys, make(tmp_path, heard("a", "one two")), "--references", truth)
+    assert found["errors"]["words"]["insertions"] == 2
+
+
 def test_no_reference_that_fits_is_a_mistake_with_an_example(tmp_path, capsys):
     truth = references(tmp_path, {"uri": "other.wav", "text": "x"})
     assert main(["evaluate", make(tmp_path, heard("a", "x")).show(), "--references", truth]) == 2
@@ -199,6 +237,7 @@ def test_counts_of_every_recording_are_written(tmp_path, capsys):
         ("truth.txt", "x", ".stm"),
         ("truth.jsonl", '{"text": "x"}\n', "row 1: has neither id nor uri"),
         ("truth.jsonl", '{"id": "a"}\n', "row 1: has no text"),
+        ("truth.csv", "id,text\na,x\nb,y\na,x\n", "row 3: a is there twice"),
         ("truth.jsonl", '{"id": "a", "turns": [{"channel": 0}]}\n', "row 1: 'text' is missing"),
         ("truth.stm", "a A spk\n", "line 1"),
         ("missing.csv", None, "cannot be read"),

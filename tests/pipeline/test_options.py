@@ -3,7 +3,7 @@
 import pytest
 
 from funasr_beam.model.errors import Cause, UsageError
-from funasr_beam.pipeline.config import load_config
+from funasr_beam.pipeline.config_sources import load_config
 from funasr_beam.pipeline.plan import list_everything
 
 

@@ -97,6 +97,16 @@ def test_a_plan_that_was_not_finished_is_none(output):
     assert next_plan(output, KEY).folder.endswith("000002")
 
 
+def test_a_run_that_goes_on_knows_what_share_of_its_audio_was_missing(output):
+    listed, probe = recordings([1000.0, 600.0, 400.0, None])
+    first = plan_of(output, listed, probe)
+    assert first.totals.missing_share == 1.0
+    done = units_of(first)[0]
+    commit(output, done)
+    expected = 1 - sum(span.end_s - span.start_s for span in done.spans) / 2000
+    assert plan_of(output, listed, probe).totals.missing_share == pytest.approx(expected)
+
+
 def test_progress_counts_recordings_whose_last_span_is_committed(output):
     plan = plan_of(output, *recordings([1500.0, 700.0, 100.0, None]))
     watch = UnitWatch(CommittedUnits(output, KEY), plan, clock=lambda: 0.0)

@@ -1,6 +1,7 @@
 """Which engines there are, what each is told, and which are refused with a reason."""
 
 import json
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -15,9 +16,12 @@ from apache_beam.options.pipeline_options import (
 
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.pipeline.cli import main
-from funasr_beam.pipeline.config import RunnerConfig, load_config
+from funasr_beam.pipeline.config import RunnerConfig
+from funasr_beam.pipeline.config_sources import load_config
+from funasr_beam.pipeline.engines import local
 from funasr_beam.pipeline.engines.dataflow import dataflow_arguments
 from funasr_beam.pipeline.engines.flink import FlinkEngine
+from funasr_beam.pipeline.engines.local import LocalEngine, count_gpus
 from funasr_beam.pipeline.engines.portable import portable_arguments
 from funasr_beam.pipeline.runners import make_engine
 
@@ -157,6 +161,33 @@ def engine(flink, **settings):
 def test_as_many_units_at_once_as_the_cluster_has_slots(flink):
     assert engine(flink).units_at_once == 4
     assert engine(flink, workers=3).units_at_once == 3
+
+
+@pytest.mark.parametrize(
+    ("nodes", "visible", "gpus"),
+    [
+        (["nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "null"], None, 2),
+        (["nvidia0", "nvidia1"], "1", 1),
+        (["nvidia0", "nvidia1"], "", 0),
+        (["nvidia0"], "0,1", 1),
+        ([], None, 0),
+    ],
+)
+def test_gpus_are_counted_without_torch(tmp_path, monkeypatch, nodes, visible, gpus):
+    for node in nodes:
+        (tmp_path / node).touch()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert count_gpus(tmp_path) == gpus
+
+
+@pytest.mark.parametrize(("cores", "gpus", "threads"), [(64, 0, 8), (64, 1, 8), (64, 4, 32), (6, 4, 6)])
+def test_this_machines_threads_are_enough_for_every_gpu(monkeypatch, cores, gpus, threads):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(cores))
+    monkeypatch.setattr(local, "count_gpus", lambda: gpus)
+    assert LocalEngine(RunnerConfig()).units_at_once == threads
+    assert LocalEngine(RunnerConfig(workers=3)).units_at_once == 3
 
 
 def test_a_cluster_without_workers_is_a_message(flink):

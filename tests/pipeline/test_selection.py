@@ -134,3 +134,15 @@ def test_the_table_shows_what_each_step_costs(output, capsys):
     shown = capsys.readouterr().out
     assert "SNR >= 20" in shown
     assert "all segments" in shown
+
+
+def test_a_language_may_be_told_by_its_name_and_an_unknown_one_is_a_mistake(output, capsys):
+    by_code = funnel(capsys, output, "--language", "zh")
+    assert by_code[2]["segments"] > 0
+    assert funnel(capsys, output, "--language", "Mandarin") == by_code
+    assert main(["select", output.show(), "--language", "klingonese"]) == 2
+    assert "klingonese" in capsys.readouterr().err
+
+
+def test_a_condition_may_end_with_a_comment(output, capsys):
+    assert funnel(capsys, output, "--where", "channel = 0 -- the left one")[-1]["segments"] > 0

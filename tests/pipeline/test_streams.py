@@ -1,11 +1,14 @@
 """The program with standard streams as schedulers and pipes leave them."""
 
+import io
+import logging
 import os
 import subprocess
 import sys
 
 import pytest
 
+from funasr_beam.pipeline.streams import WithoutWorkerTracebacks
 from tests.pipeline.outputs import add_run, recording
 
 COMMAND = f"{sys.executable} -m funasr_beam.pipeline"
@@ -50,3 +53,27 @@ def test_a_current_folder_that_is_gone_is_a_message(output, tmp_path):
     code, _, error = shell(line, PYTHONSAFEPATH="1")
     assert code == 2
     assert "the current folder is gone" in error and "Traceback" not in error
+
+
+OF_A_WORKER = """Traceback (most recent call last):
+  File "/somewhere/apache_beam/runners/worker/sdk_worker.py", line 310, in _execute
+    response = task()
+funasr_beam.model.errors.RunError: no space
+"""
+OF_OURS = """Traceback (most recent call last):
+  File "/somewhere/pipeline/cli.py", line 80, in main
+ValueError: a bug
+"""
+
+
+@pytest.mark.parametrize(
+    ("level", "left"), [(logging.INFO, f"before\n{OF_OURS}\nafter\n"), (logging.DEBUG, None)], ids=["usual", "verbose"]
+)
+def test_what_a_worker_prints_of_an_error_that_comes_back_is_left_out(caplog, level, left):
+    shown, everything = io.StringIO(), io.StringIO()
+    stream = WithoutWorkerTracebacks(shown)
+    with caplog.at_level(level, "funasr_beam"):
+        for line in ("before", OF_A_WORKER, OF_OURS, "after"):
+            print(line, file=stream)
+            print(line, file=everything)
+    assert shown.getvalue() == (everything.getvalue() if left is None else left)

@@ -8,7 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from funasr_beam.model import devices
 from funasr_beam.model.tables import TABLES
+from funasr_beam.model.transcripts import UnitTranscriber, load_transcriber
 from funasr_beam.pipeline.cli import main
 
 SAMPLES = Path(__file__).parent.parent.parent / "samples"
@@ -154,6 +156,22 @@ def test_units_and_batches_do_not_change_the_tables(inputs, finished, tmp_path):
     output = tmp_path / "out"
     settings = ["--set", "plan.unit_s=5", "--set", "batching.max_items=1", "--workers", "1"]
     assert transcribe(inputs, "--output", output, *settings) == 0
+    assert main(["compare", str(finished), str(output)]) == 0
+
+
+def test_two_devices_share_the_units_and_write_the_same_tables(inputs, finished, tmp_path, monkeypatch):
+    def note(transcriber, unit):
+        by.add(id(transcriber))
+        return transcribe_unit(transcriber, unit)
+
+    by, transcribe_unit = set(), UnitTranscriber.transcribe
+    monkeypatch.setattr(UnitTranscriber, "transcribe", note)
+    monkeypatch.setattr(devices, "device_names", lambda _: ["cpu", "cpu"])
+    load_transcriber.cache_clear()
+    output = tmp_path / "out"
+    assert transcribe(inputs, "--output", output, "--set", "plan.unit_s=5", "--workers", "4") == 0
+    load_transcriber.cache_clear()
+    assert len(by) == 2
     assert main(["compare", str(finished), str(output)]) == 0
 
 

@@ -10,7 +10,7 @@ from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.recognizers.families import describe_model
 from funasr_beam.model.storage import Folder
 from funasr_beam.model.transcripts import load_transcriber
-from funasr_beam.pipeline.config import load_config
+from funasr_beam.pipeline.config_sources import load_config
 from funasr_beam.pipeline.transcription import _stage, _warn_of_precision, fit_segmentation
 
 REMOTE = "https://host/v1#tiny"
@@ -26,7 +26,8 @@ def test_the_precisions_of_the_configuration_are_those_of_the_loaded_model(tmp_p
     config, checkpoint = config_of("demo", llm_precision="bfloat16"), describe_model("demo")
     committed = CommittedUnits(Folder(str(tmp_path)), "hash")
     stage = _stage(config, checkpoint, fit_segmentation(config, checkpoint), committed)
-    model = load_transcriber(stage.transcriber)._recognizer._model
+    (member,) = load_transcriber(stage.transcriber).members
+    model = member.transcriber._recognizer._model
     assert (model.lm_head.weight.dtype, model.model.audio_tower.dtype) == (torch.bfloat16, torch.float32)
 
 

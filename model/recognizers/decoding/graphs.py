@@ -4,13 +4,16 @@ import contextlib
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import torch
 
 _WARM_UPS = 2  # libraries choose their kernels and take their workspace in the first call
 _RECORDING = threading.Lock()
-"""CUDA records one graph at a time in a process, and all on one stream."""
+"""CUDA records one graph at a time in a process."""
+_sides: dict[int, torch.cuda.Stream] = {}
+"""GPU -> the stream for recording on it; one for all, since for each that a thread multiplies matrices on, cuBLAS keeps
+8 to 32 MB for good."""
 
 
 class Replay:
@@ -45,10 +48,9 @@ class Replay:
         Source: "CUDA Graphs" in torch's documentation: a warm-up on a side stream, then the capture.
         """
         graph = torch.cuda.CUDAGraph()
-        # Other threads may copy and allocate meanwhile; only this one must not.
-        recording = torch.cuda.graph(graph, pool=self._pool(), capture_error_mode="thread_local")
-        # The same stream for all: for each that a thread multiplies matrices on, cuBLAS keeps 8 to 32 MB for good.
-        with _RECORDING, _aside(cast(torch.cuda.Stream, recording.capture_stream)):
+        with _RECORDING, _aside(side := _side()):
+            # Other threads may copy and allocate meanwhile; only this one must not.
+            recording = torch.cuda.graph(graph, self._pool(), side, capture_error_mode="thread_local")
             for _ in range(_WARM_UPS):
                 self._work(rows, positions)
             with recording:
@@ -65,6 +67,14 @@ class Replay:
     def _pool(self) -> Any:
         """The memory of any living graph; None: there is none yet. A pool dies with its last graph."""
         return next((graph.pool() for replay in self._siblings for graph in replay._graphs.values()), None)
+
+
+def _side() -> torch.cuda.Stream:
+    """The stream for recording on the current GPU; whoever asks holds `_RECORDING`."""
+    number = torch.cuda.current_device()
+    if number not in _sides:
+        _sides[number] = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    return _sides[number]
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from funasr_beam.model.records import Hypothesis, Word
 LIMITS = BatchLimits(60.0, 8)
 SURE, UNSURE = Word("yes", 0.1, 0.4, 0.9), Word("yes", 0.1, 0.4, 0.02)
 BOTH = AlignmentSettings("auto", "the-qwen", (("*", "the-mms"), ("sv", "the-swede")), min_score=0.2)
+ONE = replace(BOTH, wav2vec2=())
 
 
 class Listener:
@@ -88,13 +89,13 @@ def test_a_flag_names_one_kind_and_none_means_none():
 
 
 def test_an_alignment_below_the_least_score_leaves_its_score_and_no_times():
-    found = run(BOTH, [task("yes")], qwen3=Listener("qwen3", score=0.1))[0]
+    found = run(ONE, [task("yes")], qwen3=Listener("qwen3", score=0.1))[0]
     assert (found.words, found.timestamp_source, found.alignment_score) == (None, "none", 0.1)
 
 
 def test_what_kills_the_aligner_costs_its_neighbours_nothing():
     tasks = [task("one"), task("deadly"), task("three"), task("")]
-    found = run(BOTH, tasks)
+    found = run(ONE, tasks)
     assert [item.timestamp_source for item in found] == ["qwen3", "none", "qwen3", "none"]
     assert [item.text for item in found] == ["one", "deadly", "three", ""]
     small = run(BOTH, tasks[:1] * 5, qwen3=Listener("qwen3", room=1))
@@ -112,7 +113,7 @@ def test_what_does_not_fit_on_a_gpu_even_on_its_own_is_aligned_on_the_cpu():
 @pytest.mark.parametrize("on_gpu", [True, False])
 def test_what_fits_nowhere_has_no_times_and_says_why(on_gpu):
     narrow = Listener("qwen3", on_gpu=on_gpu, room_s=5.0)
-    found = run(BOTH, [task("one"), task("long", seconds=9)], qwen3=narrow, on_cpu=Listener("qwen3", room_s=6.0))
+    found = run(ONE, [task("one"), task("long", seconds=9)], qwen3=narrow, on_cpu=Listener("qwen3", room_s=6.0))
     assert [item.timestamp_source for item in found] == ["qwen3", "none"]
     assert [item.untimed for item in found] == [None, Untimed.MEMORY]
 
@@ -123,14 +124,14 @@ def test_where_there_is_no_room_for_a_second_copy_on_the_cpu_the_run_goes_on(mon
 
     monkeypatch.setattr(loading, "load_aligner", load_aligner)
     narrow = Listener("qwen3", on_gpu=True, room_s=5.0)
-    aligner = WordAligner(BOTH, LIMITS, {("qwen3", "the-qwen", "auto"): narrow})
+    aligner = WordAligner(ONE, LIMITS, {("qwen3", "the-qwen", "auto"): narrow})
     (found,) = aligner.align([task("long", seconds=9)], [Hypothesis("long", (), "stop")])
     assert (found.words, found.untimed) == (None, Untimed.MEMORY)
 
 
 def test_what_kills_the_aligner_says_so_and_is_not_tried_on_the_cpu():
     cpu = Listener("qwen3")
-    found = run(BOTH, [task("one"), task("deadly")], qwen3=Listener("qwen3", on_gpu=True), on_cpu=cpu)
+    found = run(ONE, [task("one"), task("deadly")], qwen3=Listener("qwen3", on_gpu=True), on_cpu=cpu)
     assert [item.untimed for item in found] == [None, Untimed.FAILED]
     assert cpu.heard == []
 
@@ -140,9 +141,32 @@ def test_a_text_without_words_or_aligner_has_nothing_to_explain():
     assert [item.untimed for item in found] == [None, None]
 
 
-def test_sound_that_is_too_long_for_the_aligner_has_no_word_times():
-    found = run(BOTH, [task("long", seconds=9), task("short")], qwen3=Listener("qwen3", longest_s=5.0))
+def test_sound_that_is_too_long_for_the_aligner_has_no_word_times_and_says_why():
+    found = run(ONE, [task("long", seconds=9), task("short")], qwen3=Listener("qwen3", longest_s=5.0))
     assert [item.timestamp_source for item in found] == ["none", "qwen3"]
+    assert [item.untimed for item in found] == [Untimed.TOO_LONG, None]
+
+
+@pytest.mark.parametrize(
+    "first", [{"score": 0.1}, {"longest_s": 5.0}, {"room": 0}, {"room_s": 5.0}], ids=["unsure", "short", "dies", "full"]
+)
+def test_what_one_aligner_cannot_time_goes_to_the_next(first):
+    heard = Listener("wav2vec2")
+    (found,) = run(BOTH, [task("long", seconds=9)], qwen3=Listener("qwen3", **first), wav2vec2=heard)
+    assert (found.timestamp_source, found.alignment_score, found.untimed) == ("wav2vec2", 0.8, None)
+    assert heard.heard == ["long"]
+
+
+def test_where_all_fail_the_last_reason_stays():
+    listeners = {"qwen3": Listener("qwen3", longest_s=5.0), "wav2vec2": Listener("wav2vec2", room=0)}
+    (found,) = run(BOTH, [task("long", seconds=9)], **listeners)
+    assert (found.words, found.timestamp_source, found.untimed) == (None, "none", Untimed.FAILED)
+
+
+def test_what_is_timed_does_not_go_on_to_the_next():
+    heard = Listener("wav2vec2")
+    assert run(BOTH, [task("yes")], wav2vec2=heard)[0].timestamp_source == "qwen3"
+    assert heard.heard == []
 
 
 def test_every_named_model_is_known_before_work_begins():

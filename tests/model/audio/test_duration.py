@@ -2,28 +2,13 @@
 
 import pytest
 
-from funasr_beam.model.audio.container import open_audio
-from funasr_beam.model.audio.decode import decode_range
 from funasr_beam.model.audio.duration import (
     declared_duration_s,
-    goes_on_behind_its_end,
     is_cut_off,
     planned_duration_s,
     scanned_duration_s,
 )
-from funasr_beam.model.audio.limits import DEFAULT_LIMITS
-from funasr_beam.model.audio.source import MediaSource
-from funasr_beam.model.errors import Cause
-from tests.media import AAC, ADTS, FLAC, MP3, OPUS, PCM, Encoding, speech_like, wav_bytes, write_media
-
-
-def told(path, tell):
-    with MediaSource(str(path)).open() as file:
-        audio = open_audio(file, DEFAULT_LIMITS)
-        try:
-            return tell(audio)
-        finally:
-            audio.close()
+from tests.media import AAC, ADTS, FLAC, MP3, OPUS, PCM, Encoding, speech_like, told, wav_bytes, write_media
 
 
 @pytest.mark.parametrize(
@@ -63,28 +48,3 @@ def test_a_wav_shorter_than_its_header_is_cut_off(tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(wav_bytes(speech_like(3, 16_000).tobytes())[:-2000])
     assert told(path, is_cut_off)
-
-
-def chunk(kind, size):
-    return kind + size.to_bytes(4, "little") + b"x" * size
-
-
-@pytest.mark.parametrize(
-    ("behind", "goes_on"),
-    [
-        (b"", False),
-        (chunk(b"LIST", 40_000), False),
-        (chunk(b"LIST", 7) + b"\0" + chunk(b"id3 ", 40_000), False),
-        (chunk(b"LIST", 7) + chunk(b"id3 ", 40_000), False),  # without the byte that fills up
-        (bytes(40_000), False),
-        (speech_like(2, 16_000, seed=3).tobytes(), True),
-        (chunk(b"LIST", 500) + speech_like(2, 16_000, seed=3).tobytes(), True),
-        (wav_bytes(speech_like(2, 16_000, seed=3).tobytes()), True),
-        (wav_bytes(speech_like(2, 16_000, seed=3).tobytes())[36:], True),
-    ],
-)
-def test_sound_behind_the_end_of_a_wav_is_noticed_and_chunks_are_none(tmp_path, behind, goes_on):
-    path = tmp_path / "a.wav"
-    path.write_bytes(wav_bytes(speech_like(3, 16_000).tobytes()) + behind)
-    assert told(path, goes_on_behind_its_end) == goes_on
-    assert (Cause.DAMAGED in decode_range(MediaSource(str(path))).causes) == goes_on

@@ -1,5 +1,6 @@
 """Whatever a file does to the child, the parent gets a cause, and the next file is served."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -14,13 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from funasr_beam.model.audio import sandbox
 from funasr_beam.model.audio.decode import TimeRange, decode_range
 from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.audio.probe import probe
 from funasr_beam.model.audio.sandbox import Decoder
 from funasr_beam.model.audio.source import MediaSource
 from funasr_beam.model.audio.wire import Message
-from funasr_beam.model.errors import Cause, RecordingError
+from funasr_beam.model.errors import Cause, RecordingError, RunError
 from tests.media import AAC, speech_like, wav_bytes, write_media
 
 
@@ -294,3 +296,43 @@ def test_a_child_in_other_hands_is_a_crash_of_its_file_and_takes_no_memory(decod
         decoder.decode_range(good)
     assert caught.value.cause == Cause.DECODER_CRASHED
     assert decoder.pid is None
+
+
+@pytest.fixture
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(sandbox, "_START_PAUSES_S", (0.0, 0.0, 0.0))
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_machine_that_starts_no_process_is_not_the_files_fault(good, monkeypatch):
+    def refuse(*_, **__):
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as refusing, pytest.raises(RunError, match=r"temporarily unavailable.*ulimit"):
+        refusing.setattr(subprocess, "Popen", refuse)
+        Decoder().probe(good)
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_child_that_dies_before_it_has_seen_a_file_is_not_the_files_fault(good, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(RunError, match="exit status 1"):
+        Decoder().probe(good)
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_child_that_starts_at_the_second_try_will_do(good, monkeypatch):
+    environment, tries = sandbox._environment, iter([{"PYTHONHOME": "/nowhere"}])
+    monkeypatch.setattr(sandbox, "_environment", lambda: environment() | next(tries, {}))
+    with Decoder() as decoder:
+        assert decoder.probe(good).num_channels == 2
+
+
+def test_few_open_files_are_enough(good):
+    script = (
+        "from funasr_beam.model.audio.sandbox import Decoder, MediaSource\n"
+        f"print(Decoder().probe(MediaSource({good.uri!r})).num_channels)"
+    )
+    command = ["sh", "-c", 'ulimit -n 40; exec "$@"', "sh", sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.returncode) == ("2", 0), done.stderr

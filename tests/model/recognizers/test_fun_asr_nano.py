@@ -11,7 +11,7 @@ import torch
 
 from funasr_beam.model.batching import BatchLimits, recognize_all
 from funasr_beam.model.checkpoint import resolve
-from funasr_beam.model.errors import Cause, RecordingError, RunError
+from funasr_beam.model.errors import Cause, RecordingError
 from funasr_beam.model.languages import LANGUAGE_NAMES
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.decoding import pool
@@ -20,7 +20,6 @@ from funasr_beam.model.recognizers.fun_asr_nano import (
     clean_text,
     count_audio_tokens,
 )
-from funasr_beam.model.recognizers.local_model import pick_device
 from funasr_beam.model.records import RecognitionOptions
 from funasr_beam.model.stage_clock import DECODE, ENCODER, FEATURES, PREFILL, StageClock
 from tests.audio_doubles import mixed_utterances, sound
@@ -212,13 +211,6 @@ def test_several_threads_get_what_one_gets(recognizer, utterances, alone):
     for thread in threads:
         thread.join()
     assert [text for place in sorted(results) for text in texts(results[place])] == texts(alone[:16])
-
-
-def test_a_gpu_that_is_not_there_is_a_readable_error(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(RunError, match="--device auto"):
-        pick_device("cuda")
-    assert pick_device("auto").type == "cpu"
 
 
 @pytest.mark.parametrize(("frames", "tokens"), [(1, 1), (2, 1), (8, 1), (9, 2), (50, 7), (500, 63), (2048, 256)])

@@ -16,6 +16,7 @@ from transformers import FunAsrNanoFeatureExtractor
 
 from funasr_beam.model.batching import BatchLimits, recognize_all, run_in_batches
 from funasr_beam.model.checkpoint import DEMO_FOLDER, resolve
+from funasr_beam.model.devices import computing_on
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.decoding.engine import DecodingEngine
 from funasr_beam.model.recognizers.decoding.limits import EngineLimits
@@ -246,3 +247,16 @@ def test_in_bfloat16_too_and_from_several_threads(speech, heard_by_a_cpu):
     for place, one in enumerate(found):
         said = " ".join(texts(one[len(one) - place :] + one[: len(one) - place]))
         assert SequenceMatcher(None, said, " ".join(texts(heard_by_a_cpu))).ratio() > 0.9
+
+
+@NEEDS_DEMO
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+def test_two_gpus_at_once_hear_what_one_hears(speech):
+    def listen(device):
+        with computing_on(device):
+            return texts(hear(demo(device), speech))
+
+    alone = listen("cuda:0")
+    with ThreadPoolExecutor(2) as pool:
+        for found in pool.map(listen, ["cuda:0", "cuda:1"]):
+            assert share_equal(found, alone) >= NEARLY_ALL

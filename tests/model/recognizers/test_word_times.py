@@ -17,6 +17,20 @@ SIZES = Dimensions()
 CONFIG = CtcHeadConfig(SIZES.encoder, SIZES.vocabulary, SIZES.vocabulary, hidden_size=32, trained=True)
 
 
+class KnownHead:
+    """A head whose scores are there already, in the place of what they are made of."""
+
+    config = CONFIG
+
+    def score(self, decoded, tokens):
+        return decoded[:, tokens]
+
+
+def timed(timer, log_probs, text, duration_s=60.0):
+    (words,) = timer.time_words([log_probs], [text], [duration_s])
+    return words
+
+
 @pytest.fixture(scope="module")
 def tokenizer():
     return build_tokenizer(SIZES.vocabulary)
@@ -24,7 +38,7 @@ def tokenizer():
 
 @pytest.fixture(scope="module")
 def timer(tokenizer):
-    return WordTimer(CtcHead(CONFIG), tokenizer)
+    return WordTimer(KnownHead(), tokenizer)
 
 
 @pytest.fixture
@@ -41,16 +55,6 @@ def load(folder):
     return FunAsrNanoRecognizer.load(resolve(str(folder)), settings)
 
 
-class KnownScores:
-    """Scores that are there already."""
-
-    def __init__(self, log_probs):
-        self.log_probs = log_probs
-
-    def of(self, tokens):
-        return self.log_probs[:, list(tokens)]
-
-
 def spoken(tokenizer, text, at):
     """Frames that say each token of the text at the frames given, and blank otherwise; (frames, tokens + 1)."""
     scores = torch.full((at[-1] + 10, SIZES.vocabulary + 1), -20.0)
@@ -58,13 +62,13 @@ def spoken(tokenizer, text, at):
     for token, frame in zip(tokenizer(text)["input_ids"], at, strict=True):
         scores[frame, token] = 0.0
         scores[frame, CONFIG.blank_id] = -20.0
-    return KnownScores(scores)
+    return scores
 
 
 @pytest.mark.parametrize("text", ["quick brown fox", "开 放", "the quick, brown fox.", "quick开fox"])
 def test_words_get_the_frames_in_which_their_tokens_were_spoken(timer, tokenizer, text):
     at = [3 + 4 * n for n in range(len(tokenizer(text)["input_ids"]))]
-    words = timer.time_words(spoken(tokenizer, text, at), text, 60.0)
+    words = timed(timer, spoken(tokenizer, text, at), text)
     assert "".join(word.text for word in words) == "".join(character for character in text if character not in " ,.")
     assert words[0].start_s == pytest.approx(3 * 0.06)
     assert all(before.end_s <= after.start_s for before, after in pairwise(words))
@@ -75,30 +79,27 @@ def test_a_text_that_was_not_said_has_little_confidence(timer, tokenizer):
     scores = spoken(
         tokenizer, "quick brown fox", [3 + n for n in range(len(tokenizer("quick brown fox")["input_ids"]))]
     )
-    words = timer.time_words(scores, "lazy dog", 60.0)
+    words = timed(timer, scores, "lazy dog")
     assert max(word.confidence for word in words) < 0.01
 
 
 @pytest.mark.parametrize("text", ["", "...", "the quick brown fox jumps over the lazy dog"])
 def test_a_text_that_cannot_be_aligned_has_no_times(timer, text):
     scores = torch.zeros(3, SIZES.vocabulary + 1).log_softmax(-1)
-    assert timer.time_words(KnownScores(scores), text, 0.2) is None
+    assert timed(timer, scores, text, 0.2) is None
 
 
 def test_words_that_share_a_token_have_one_time_together(timer, tokenizer):
     assert len(tokenizer("语音转写")["input_ids"]) == 1
-    words = timer.time_words(
-        spoken(tokenizer, "语音转写 fox", [3, 9, 12, 15][: 1 + len(tokenizer(" fox")["input_ids"])]),
-        "语音转写 fox",
-        60.0,
-    )
+    scores = spoken(tokenizer, "语音转写 fox", [3, 9, 12, 15][: 1 + len(tokenizer(" fox")["input_ids"])])
+    words = timed(timer, scores, "语音转写 fox")
     assert [word.text for word in words] == ["语音转写", "fox"]
     assert words[0].start_s == pytest.approx(3 * 0.06)
 
 
 def test_tokens_that_the_head_does_not_know_have_no_times(tokenizer):
     small = WordTimer(CtcHead(CtcHeadConfig(SIZES.encoder, 100, 100, hidden_size=32, trained=True)), tokenizer)
-    assert small.time_words(KnownScores(torch.zeros(50, 101).log_softmax(-1)), "quick", 3.0) is None
+    assert timed(small, torch.zeros(50, 32), "quick", 3.0) is None
 
 
 def test_a_checkpoint_with_a_head_times_what_it_recognised_verbatim(with_head):
@@ -118,9 +119,29 @@ def test_scores_of_some_tokens_are_those_of_the_whole_head(tokenizer):
     head = CtcHead(CONFIG)
     encoded = [torch.randn(frames, SIZES.encoder) for frames in (5, 12)]
     tokens = [3, CONFIG.blank_id, 77]
-    for item, scores in zip(encoded, WordTimer(head, tokenizer).score_frames(encoded), strict=True):
+    for item, frames in zip(encoded, WordTimer(head, tokenizer).decode_frames(encoded), strict=True):
         whole = head(item[None], torch.ones(1, len(item)))[0]
-        torch.testing.assert_close(scores.of(tokens), whole[:, tokens], atol=1e-5, rtol=0)
+        torch.testing.assert_close(head.score(frames, torch.tensor(tokens)), whole[:, tokens], atol=1e-5, rtol=0)
+
+
+def test_texts_at_once_get_the_times_that_each_gets_alone(timer, tokenizer):
+    texts = ["quick brown fox", "", "lazy dog", "...", "开 放"]
+    scores = [
+        spoken(tokenizer, text or "fox", [3 + 4 * n for n in range(len(tokenizer(text or "fox")["input_ids"]))])
+        for text in texts
+    ]
+    alone = [timed(timer, log_probs, text) for log_probs, text in zip(scores, texts, strict=True)]
+    assert timer.time_words(scores, texts, [60.0] * len(texts)) == alone
+    assert [words is None for words in alone] == [False, True, False, True, False]
+
+
+def test_however_many_words_there_are_a_gpu_is_waited_for_once(timer, tokenizer, monkeypatch):
+    copies, cpu = [], torch.Tensor.cpu
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: copies.append(tensor.numel()) or cpu(tensor))
+    texts = ["quick brown fox", "lazy dog"] * 8
+    scores = [spoken(tokenizer, text, [3 + 4 * n for n in range(len(tokenizer(text)["input_ids"]))]) for text in texts]
+    assert all(timer.time_words(scores, texts, [60.0] * len(texts)))
+    assert len(copies) == 1
 
 
 def test_times_do_not_depend_on_the_batch(with_head):

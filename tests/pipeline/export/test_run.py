@@ -49,7 +49,7 @@ def test_a_wrong_condition_is_a_message_and_nothing_is_written(made, tmp_path, w
 def test_the_command_says_what_went_out_and_what_did_not(made, tmp_path, capsys):
     assert main(["export", made.output.uri, "--format", "srt", "--output", str(tmp_path)]) == 0
     told = capsys.readouterr().out
-    assert "6 recordings" in told and "left out: 1 recordings: failed (not_media)" in told
+    assert "6 recordings" in told and "left out: 1 recording: failed (not_media)" in told
 
 
 def test_an_output_of_runs_is_no_place_for_an_export(made, tmp_path):
@@ -170,3 +170,30 @@ def test_a_name_with_a_line_feed_breaks_no_line_of_kaldi(tmp_path):
     }
     for name in ("wav.scp", "text", "segments"):
         assert len((tmp_path / "kaldi" / name).read_text().splitlines()) == 2
+
+
+def test_kaldi_is_told_only_of_files_that_it_reads_itself(tmp_path):
+    shape = {"duration": 2.0, "num_channels": 1, "sample_rate": 16_000, "codec": "pcm_s16le"}
+    others = {"a.flac": {"codec": "flac"}, "b.wav": {"codec": "pcm_mulaw"}, "c.wav": {"sample_rate": 8000}}
+    rows = [recording(name, uri=f"file:///{name}", **shape | more) for name, more in {**others, "d.wav": {}}.items()]
+    output = add_run(tmp_path / "out", "1", rows, [segment(name) for name in (*others, "d.wav")])
+    export(output, Folder(str(tmp_path / "kaldi")), ExportOptions("kaldi"))
+    places = [line.split(" ", 1)[1] for line in (tmp_path / "kaldi/wav.scp").read_text().splitlines()]
+    assert [place.endswith("|") for place in places] == [True, True, True, False]
+    assert places[3] == "/d.wav"
+
+
+@pytest.mark.parametrize(("audio", "is_command"), [("flac", True), ("wav", False)])
+def test_kaldi_reads_clips_of_flac_by_a_command(made, tmp_path, audio, is_command):
+    run(made, tmp_path, "kaldi", audio=audio)
+    lines = (tmp_path / "wav.scp").read_text().splitlines()
+    assert lines and all(line.endswith("|") == is_command for line in lines)
+
+
+def test_kaldi_wants_channel_10_before_channel_2(tmp_path):
+    rows = [recording("many", num_channels=12, duration=2.0, sample_rate=16_000)]
+    output = add_run(tmp_path / "out", "1", rows, [segment("many", channel=channel) for channel in range(12)])
+    export(output, Folder(str(tmp_path / "kaldi")), ExportOptions("kaldi"))
+    for name in ("wav.scp", "text", "segments", "utt2spk", "spk2utt"):
+        keys = [line.split()[0] for line in (tmp_path / "kaldi" / name).read_text().splitlines()]
+        assert keys == sorted(keys, key=str.encode)

@@ -107,6 +107,17 @@ def test_all_steps_are_tried_and_recorded_on_one_stream_which_waits_and_is_waite
     assert torch.cuda.current_stream() is main
 
 
+def test_each_gpu_has_a_stream_of_its_own_for_recording(monkeypatch):
+    pretend_graphs(monkeypatch)
+    step, seen = recorded(lambda: None)
+    for gpu in (0, 1, 0):
+        monkeypatch.setattr(torch.cuda, "current_device", lambda gpu=gpu: gpu)
+        step.record(1 + len(seen), 64)
+    first, second, third = seen[::3]
+    assert first is third
+    assert second is not first
+
+
 @pytest.mark.parametrize("where", ["work", "end"])
 def test_where_recording_fails_what_follows_waits_for_it_and_goes_on_where_it_was(monkeypatch, where):
     def fail(*_):
