@@ -16,12 +16,14 @@ demo: $(VENV)/.installed  ## transcribe samples/ with the tiny checkpoint that s
 
 # Three processes on two cores: the tests of faults wait for most of their time. They come early as long as modules keep
 # the order of their names; by the number of tests, as pytest-xdist would sort them, the longest come last.
+PYTEST := $(BIN)/python -m pytest -p no:cacheprovider -n 3 --dist loadscope --no-loadscope-reorder
+
 test: $(VENV)/.installed-test system-packages flink-parts lint  ## run every test
 	@-! command -v npm > /dev/null || $(MAKE) --no-print-directory azurite  # without it, the tests of abfs:// are skipped
-	@$(BIN)/python -m pytest -p no:cacheprovider -n 3 --dist loadscope --no-loadscope-reorder --durations 15 tests
+	@$(PYTEST) --durations 15 tests
 
-test-fast: $(VENV)/.installed-test  ## run the tests that take seconds
-	@$(BIN)/python -m pytest -q -m "not slow" tests
+test-fast: $(VENV)/.installed-test  ## run the tests that take seconds (three minutes in all)
+	@$(PYTEST) -q -m "not slow" tests
 
 lint: $(VENV)/.installed-test .typing  ## ruff, mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

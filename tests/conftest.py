@@ -4,6 +4,7 @@ import contextlib
 import gc
 import sys
 from collections.abc import Iterator
+from ctypes.util import find_library
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,13 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.tiny_checkpoint import build_checkpoint
 
     return build_checkpoint(tmp_path_factory.mktemp("checkpoint") / "tiny-random")
+
+
+@pytest.fixture(scope="session")
+def espeak() -> None:
+    """Skip where speech cannot be made; the library is only looked for: a loaded one could not be loaded afresh."""
+    if find_library("espeak-ng") is None:
+        pytest.skip("espeak-ng makes the speech (apt-get install espeak-ng)")
 
 
 @pytest.fixture(scope="session")

@@ -110,12 +110,12 @@ class Decoder:
                 self.close()
 
     def _begun(self, request: Request) -> "_Child":
-        """A child that has begun with a request; one that died while it had nothing to do is replaced."""
+        """A child that has begun with a request; one that died or hung while it had nothing to do is replaced."""
         if self._child is not None:
             try:
                 self._child.begin(request)
                 return self._child
-            except (EOFError, BrokenPipeError):
+            except (EOFError, BrokenPipeError, TimeoutError):
                 self.close()
         self._child = _start(request)
         return self._child

@@ -1,7 +1,6 @@
 """The VAD gives what silero's own model gives, whatever the block, the level and the thread."""
 
 import io
-import shutil
 import subprocess
 import wave
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +15,6 @@ from hypothesis import strategies as st
 
 from funasr_beam.model.silero import FRAME_SAMPLES, SileroNetwork, vad_version
 from funasr_beam.model.vad import SpeechDetector, frame_energies, shared_detector
-
-needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng makes the speech")
 
 
 @pytest.fixture
@@ -35,7 +32,7 @@ def detector():
 
 
 @pytest.fixture(scope="module")
-def speech():
+def speech(espeak):
     """Two sentences with pauses, about 12 s, loud and clean, int16 at 16 kHz."""
     parts = [spoken("the quick brown fox jumps over the lazy dog"), spoken("and my number is five five two one")]
     return np.concatenate([np.zeros(16_000, np.int16), parts[0], np.zeros(40_000, np.int16), parts[1]])
@@ -61,7 +58,6 @@ def reference_probabilities(samples):
         return np.array([model(torch.from_numpy(frame[None]), 16_000).item() for frame in padded.reshape(-1, 512)])
 
 
-@needs_espeak
 def test_probabilities_are_those_of_the_wheels_own_model_frame_by_frame(detector, speech):
     noisy = (speech + noise(len(speech) / 16_000, 200)[: len(speech)]).astype(np.int16)
     for samples in (speech, noisy):
@@ -74,7 +70,6 @@ def test_noise_and_tones_give_what_the_wheels_own_model_gives(detector):
         assert np.abs(detector.speech_probabilities([samples])[0] - reference_probabilities(samples)).max() <= 1e-4
 
 
-@needs_espeak
 @pytest.mark.parametrize("block_frames", [1, 7, 100, 512, 10_000])
 def test_the_block_does_not_change_the_result(detector, speech, block_frames):
     expected = detector.speech_probabilities([speech])[0]
@@ -90,7 +85,6 @@ def test_there_is_one_probability_for_every_begun_frame(n):
     assert ((probabilities >= 0) & (probabilities <= 1)).all()
 
 
-@needs_espeak
 @pytest.mark.parametrize("level_db", [-30, -45, -55])
 def test_very_quiet_speech_is_heard_like_loud_speech(detector, speech, level_db):
     loud = detector.speech_probabilities([speech])[0] > 0.5
@@ -98,7 +92,6 @@ def test_very_quiet_speech_is_heard_like_loud_speech(detector, speech, level_db)
     assert (loud == quiet).mean() > 0.95
 
 
-@needs_espeak
 def test_one_short_loud_sentence_in_a_quiet_recording_is_not_raised(detector, speech):
     quiet_room = noise(60, 10)
     quiet_room[: len(speech)] += speech
@@ -106,7 +99,6 @@ def test_one_short_loud_sentence_in_a_quiet_recording_is_not_raised(detector, sp
     assert np.abs(detector.speech_probabilities([quiet_room])[0][: len(expected) - 1] - expected[:-1]).max() <= 1e-4
 
 
-@needs_espeak
 def test_long_digital_silence_is_skipped_and_speech_after_it_is_heard_as_before(detector, speech):
     samples = np.concatenate([speech, np.zeros(16_000 * 20, np.int16), speech])
     expected, heard = reference_probabilities(samples), detector.speech_probabilities([samples])[0]
@@ -123,7 +115,6 @@ def test_noise_of_one_unit_holds_no_speech(detector):
     assert detector.speech_probabilities([noise(20, 1)])[0].max() < 0.5
 
 
-@needs_espeak
 def test_threads_share_one_detector(detector, speech):
     expected = detector.speech_probabilities([speech])[0]
     with ThreadPoolExecutor(4) as pool:

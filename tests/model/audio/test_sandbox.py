@@ -104,6 +104,13 @@ def test_a_child_killed_between_two_files_is_replaced(decoder, good):
     assert decoder.decode_range(good).samples.shape[0] == 2
 
 
+def test_a_child_that_hung_between_two_files_is_replaced(decoder, good, monkeypatch):
+    decoder.probe(good)
+    os.kill(child_of(decoder), signal.SIGSTOP)
+    monkeypatch.setattr(sandbox, "START_S", 5.0)
+    assert decoder.decode_range(good).samples.shape[0] == 2
+
+
 def test_a_child_killed_during_a_file_is_a_crash_of_that_file_only(decoder, good, tmp_path):
     long = hours_of_nothing(tmp_path)
     decoder.probe(good)

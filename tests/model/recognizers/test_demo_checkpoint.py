@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not DEMO_FOLDER.is_dir(), reason="the demo check
 
 
 @pytest.fixture(scope="module")
-def recordings():
+def recordings(espeak):
     """Sentences and voices that training never met."""
     render = pytest.importorskip("funasr_beam.model.demo_speech.recording")
     recipes = [render.Recipe(language, "heldout", longest_s=8.0, edge_s=(0.1, 0.3)) for language in ("en", "zh")]
