@@ -109,6 +109,11 @@ def _first_of_each(found: Iterable[Listed]) -> Iterator[Listed]:
             yield replace(listed, failure=Failure("plan", Cause.BAD_OPTIONS, message))
 
 
+def uri_at(fs: Any, path: str) -> str:
+    """What names the recording at a place in the tables."""
+    return public_uri(str(fs.unstrip_protocol(path)))
+
+
 def recording_id(uri: str, fingerprint: str) -> str:
     """The identity of these bytes at this place."""
     return hashlib.sha256(f"{uri}\n{fingerprint}".encode()).hexdigest()[:24]
@@ -213,7 +218,7 @@ def _listed(fs: Any, path: str, info: dict[str, Any], options: RecognitionOption
 
 
 def _recording(fs: Any, path: str, info: dict[str, Any], options: RecognitionOptions) -> Recording:
-    uri = public_uri(str(fs.unstrip_protocol(path)))
+    uri = uri_at(fs, path)
     print_of = _fingerprint(info)
     size = int(info.get("size") or 0)
     return Recording(recording_id(uri, print_of), uri, print_of, size, options, access_uri=access_uri(fs, path))

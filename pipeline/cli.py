@@ -30,6 +30,7 @@ COMMANDS = (
     "status",
     "runs",
     "compact",
+    "forget",
     "compare",
     "metrics",
     "evaluate",

@@ -7,11 +7,13 @@ the current rows are the same at every step. What a killed compaction leaves is 
 
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from funasr_beam.model.storage import Folder
 from funasr_beam.model.table_drafts import PART_BYTES, TableDrafts
 from funasr_beam.model.tables import TABLES
 from funasr_beam.pipeline.claim import Claim, only_run
-from funasr_beam.pipeline.current import current_batches, current_rows, stored_rows
+from funasr_beam.pipeline.current import batches_about, current_rows, stored_rows
 from funasr_beam.pipeline.latest_sql import write_latest_sql
 from funasr_beam.pipeline.run_folder import (
     COMPACTION,
@@ -43,27 +45,38 @@ def compact(output: Folder, part_bytes: int = PART_BYTES) -> CompactionReport:
         funasr_beam.model.errors.RunError: a run is at work there, or it cannot be written.
     """
     with only_run(output) as claim:
-        output.remove("_work/drafts")
-        discard_unfinished_compactions(output)
-        _delete_replaced(output)
+        finish_compactions(output)
         rows, files = stored_rows(output).num_rows, _count_files(output)
-        current = current_rows(output).num_rows
-        if rows == current and len(part_names(output, "recordings")) <= 1:
+        current = current_rows(output)
+        if rows == current.num_rows and len(part_names(output, "recordings")) <= 1:
             return CompactionReport(None, rows, rows, files, files)
-        run_id = _write_current(output, part_bytes, claim)
-        claim()
-        _delete_replaced(output)
-        return CompactionReport(run_id, rows, current, files, _count_files(output))
+        run_id = keep_only(current, output, claim, part_bytes)
+        return CompactionReport(run_id, rows, current.num_rows, files, _count_files(output))
 
 
-def _write_current(output: Folder, part_bytes: int, claim: Claim) -> str:
+def finish_compactions(output: Folder) -> None:
+    """Do to its end, or take back, what one that was killed had begun."""
+    output.remove("_work/drafts")
+    discard_unfinished_compactions(output)
+    _delete_replaced(output)
+
+
+def keep_only(recordings: pa.Table, output: Folder, claim: Claim, part_bytes: int = PART_BYTES) -> str:
+    """Leave an output these current rows, in all its tables, as one run of which the id is given; no other is there."""
+    run_id = _write(recordings, output, part_bytes, claim)
+    claim()
+    _delete_replaced(output)
+    return run_id
+
+
+def _write(recordings: pa.Table, output: Folder, part_bytes: int, claim: Claim) -> str:
     finished = finished_run_ids(output)
     replaced = tuple(run for run in part_names(output, "recordings") if run in set(finished))
     run = new_run(output, text_hash="", kind=COMPACTION, replaces=replaced)
     save_run(output, run)
     with TableDrafts(output, run.id, part_bytes) as tables:
         for table in TABLES:
-            for batch in current_batches(output, table):
+            for batch in batches_about(recordings, output, table):
                 tables.add_batch(table, batch)
         claim()
         tables.publish()

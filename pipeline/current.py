@@ -44,9 +44,16 @@ def current_rows(output: Folder, columns: Sequence[str] = ()) -> pa.Table:
 
 def current_batches(output: Folder, table: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """The current rows of any table, a bounded batch at a time, oldest run first; all columns by default."""
+    return batches_about(current_rows(output), output, table, columns)
+
+
+def batches_about(
+    recordings: pa.Table, output: Folder, table: str, columns: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """What any table says about these rows of `recordings`, as `current_batches`."""
     wanted = None if columns is None else [*columns, *({"recording_id"} - set(columns))]
     found = part_names(output, table)
-    for run, ids in ids_by_run(current_rows(output)):
+    for run, ids in ids_by_run(recordings):
         for batch in batches_of(found.get(run, ()), output, table, wanted):
             kept = batch.filter(pc.is_in(batch["recording_id"], value_set=ids))
             if kept.num_rows:

@@ -17,7 +17,7 @@ from funasr_beam.model.storage import Folder
 from funasr_beam.model.tables import TABLES
 from funasr_beam.pipeline.config import MetricsConfig
 from funasr_beam.pipeline.regressions import Regressions
-from funasr_beam.pipeline.run_folder import Run, parts, write_json
+from funasr_beam.pipeline.run_folder import METRICS, Run, parts, write_json
 from funasr_beam.pipeline.views import open_views
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def write_metrics(output: Folder, run: Run, config: MetricsConfig, facts: RunFac
     totals = summarize_run(metrics.everything, prices, facts.wall_s, facts.unchanged, facts.share)
     summary = {"run_id": run.id, **with_groups(metrics, prices, totals), "regressions": asdict(facts.regressions)}
     output.write(f"{run.folder}/metrics.parquet", table_bytes(metrics_table(metrics, prices, run.id, totals)))
-    write_json(output, f"{run.folder}/metrics.json", summary)
+    write_json(output, f"{run.folder}/{METRICS}", summary)
     return summary
 
 

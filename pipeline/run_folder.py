@@ -21,6 +21,9 @@ COMPACTION = "compact"
 """The kinds of run: one that transcribed, and one that only moved rows."""
 
 _log = logging.getLogger("funasr_beam")
+METRICS = "metrics.json"
+"""What a run counted, in its folder."""
+
 _RUN_FILE = "run.json"
 _SUCCESS = "_SUCCESS"
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -203,7 +206,7 @@ def check_run(output: Folder, run_id: str) -> None:
         raise UsageError(f"--run {run_id}: is no run of this output", [f"the last runs are {last}"])
     if not parts(output, "recordings", run_id):
         why = "it was not finished, or compact has moved them to a newer run"
-        raise UsageError(f"--run {run_id}: has no rows", [f"{why}; what it counted is in runs/{run_id}/metrics.json"])
+        raise UsageError(f"--run {run_id}: has no rows", [f"{why}; what it counted is in runs/{run_id}/{METRICS}"])
 
 
 def _completed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

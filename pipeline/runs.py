@@ -7,7 +7,7 @@ from typing import Any
 
 from funasr_beam.model.records import Seconds
 from funasr_beam.model.storage import Folder
-from funasr_beam.pipeline.run_folder import Run, finished_run_ids, list_runs, part_names, read_if_sound
+from funasr_beam.pipeline.run_folder import METRICS, Run, finished_run_ids, list_runs, part_names, read_if_sound
 
 _READERS = 16
 
@@ -33,7 +33,7 @@ def read_runs(output: Folder) -> list[RunEntry]:
     files = set(output.tree("runs"))
 
     def read(run: Run) -> RunEntry:
-        metrics = _read(output, f"{run.id}/metrics.json", files)
+        metrics = _read(output, f"{run.id}/{METRICS}", files)
         config = _read(output, f"{run.id}/config.json", files)
         counts = {status: count for status, count in metrics.get("recordings", {}).items() if count}
         state = "unfinished" if run.id not in finished else "finished" if run.id in stored else "compacted"

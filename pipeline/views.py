@@ -124,6 +124,13 @@ def query_problem(error: Exception) -> UsageError:
     return UsageError("the query cannot be run:", text.rstrip().splitlines())
 
 
+def where_problem(error: Exception) -> UsageError:
+    """What DuckDB says about a condition, without the query that we put around it."""
+    problems = query_problem(error).problems
+    end = next((place for place, line in enumerate(problems) if line.startswith("LINE ")), len(problems))
+    return UsageError("--where cannot be used:", [line for line in problems[:end] if line.strip()])
+
+
 def _make_empty(connection: "duckdb.DuckDBPyConnection") -> None:
     """The views of an output in which no run has published anything."""
     for name, schema in TABLES.items():

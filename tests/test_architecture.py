@@ -68,7 +68,18 @@ def test_describing_the_commands_imports_no_library():
 
 @pytest.mark.parametrize(
     "module",
-    ["status", "query", "comparison", "selection", "metrics", "drift", "evaluation", "compaction", "report.write"],
+    [
+        "status",
+        "query",
+        "comparison",
+        "selection",
+        "metrics",
+        "drift",
+        "evaluation",
+        "compaction",
+        "forgetting",
+        "report.write",
+    ],
 )
 def test_commands_that_read_an_output_need_no_model_no_beam_and_no_decoder(module):
     found = imported_by(f"import funasr_beam.pipeline.{module}")

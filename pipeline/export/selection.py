@@ -6,9 +6,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from funasr_beam.model.errors import UsageError
 from funasr_beam.pipeline.export.records import ExportRecording, ExportSegment, ExportWord
-from funasr_beam.pipeline.views import batches, query_problem
+from funasr_beam.pipeline.views import batches, where_problem
 
 if TYPE_CHECKING:
     import duckdb
@@ -138,7 +137,7 @@ class Selection:
             items.filter(where).limit(0).fetchall()  # the relation takes an expression, and nothing behind it
             self._connection.sql(f"SELECT 1 FROM items WHERE {self._condition} LIMIT 0").fetchall()
         except duckdb.Error as error:
-            raise _where_problem(error) from error
+            raise where_problem(error) from error
 
     def _recording_rows(self) -> str:
         return f"SELECT {_RECORDING_COLUMNS} FROM named_recordings ORDER BY name, recording_id"
@@ -160,15 +159,8 @@ class Selection:
         try:
             reader = self._connection.cursor().sql(sql).to_arrow_reader(_BATCH_ROWS)
         except duckdb.Error as error:  # `where` fails on some row
-            raise _where_problem(error) from error
+            raise where_problem(error) from error
         yield from batches(reader)
-
-
-def _where_problem(error: Exception) -> UsageError:
-    """What DuckDB says about a condition, without the query that we put around it."""
-    problems = query_problem(error).problems
-    end = next((place for place, line in enumerate(problems) if line.startswith("LINE ")), len(problems))
-    return UsageError("--where cannot be used:", [line for line in problems[:end] if line.strip()])
 
 
 def _grouped(found: Iterator[tuple[_Key, ExportSegment]]) -> Iterator[tuple[_Key, tuple[ExportSegment, ...]]]:

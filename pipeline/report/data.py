@@ -11,7 +11,7 @@ from funasr_beam.model.records import Seconds
 from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.metrics import CURRENT, Source, measure
 from funasr_beam.pipeline.report.alarms import DriftReport, read_drift
-from funasr_beam.pipeline.run_folder import COMPACTION, Run, finished_run_ids, list_runs, read_if_sound
+from funasr_beam.pipeline.run_folder import COMPACTION, METRICS, Run, finished_run_ids, list_runs, read_if_sound
 from funasr_beam.pipeline.status import IncompleteRecording
 from funasr_beam.pipeline.views import open_views
 
@@ -163,7 +163,7 @@ def _runs(output: Folder, last: str | None) -> list[Run]:
 
 def _figures(output: Folder, run: Run) -> RunFigures:
     """A run from its metrics; an earlier version's lack some."""
-    path = f"{run.folder}/metrics.json"
+    path = f"{run.folder}/{METRICS}"
     told = read_if_sound(output, path) if output.exists(path) else {}
     counts = told.get("recordings", {})
     audio_h, segments = told.get("audio_hours", 0.0), told.get("segments", {})
