@@ -64,6 +64,17 @@ def measure_output(output: Folder, groupings: Sequence[Grouping] = (), run_id: s
         return measure(connection, source, groupings)
 
 
+def unknown_metadata(output: Folder, groupings: Sequence[Grouping]) -> tuple[list[str], list[str]]:
+    """The metadata keys of groupings that no current row has, and those that rows have."""
+    asked = {name for grouping in groupings for key in grouping.keys if (name := metadata_key(key)) is not None}
+    if not asked:
+        return [], []
+    with open_views(output) as connection:
+        found = connection.sql("SELECT DISTINCT unnest(map_keys(metadata)) FROM recordings").fetchall()
+    known = {name for (name,) in found}
+    return sorted(asked - known), sorted(known)
+
+
 @dataclass(frozen=True)
 class RunFacts:
     """What the tables of a run do not tell."""

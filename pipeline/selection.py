@@ -90,7 +90,7 @@ class Selection:
     _query: str = field(repr=False)
 
     def rows(self) -> Iterator[pa.RecordBatch]:
-        """The selected segments with all their columns, `uri`, `metadata` and `agreement`."""
+        """The selected segments in a fixed order: all their columns, `uri`, `num_channels`, `metadata`, `agreement`."""
         reader = self.connection.sql(self._query).to_arrow_reader(_BATCH_ROWS)
         yield from batches(reader)
 
@@ -143,8 +143,9 @@ def _funnel(connection: "duckdb.DuckDBPyConnection", steps: Sequence[Step]) -> t
 def _selected(steps: Sequence[Step]) -> str:
     conditions = " AND ".join(f"coalesce({step.condition}, false)" for step in steps)
     return (
-        f"SELECT s.*, r.uri, r.metadata, a.agreement FROM {_joined()} "
-        f"JOIN recordings AS r ON r.recording_id = s.recording_id WHERE {conditions}"
+        f"SELECT s.*, r.uri, r.num_channels, r.metadata, a.agreement FROM {_joined()} "
+        f"JOIN recordings AS r ON r.recording_id = s.recording_id WHERE {conditions} "
+        "ORDER BY r.uri, s.recording_id, s.start, s.channel, s.segment_id"  # equal outputs make equal files
     )
 
 

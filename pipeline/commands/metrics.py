@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from funasr_beam.pipeline.counted import counted
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from funasr_beam.pipeline.console import Console
 
 _WIDEST = 18  # of a group's name: its end tells more than its beginning, in folders at least
+_MOST_NAMES = 20
 _EPILOG = """\
 examples:
   funasr-beam metrics OUT                                  everything, current rows
@@ -51,7 +53,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Count and print; gives the exit code."""
     from funasr_beam.model.metrics.groups import parse_grouping
     from funasr_beam.model.metrics.summary import Prices, summarize
-    from funasr_beam.pipeline.metrics import measure_output, metrics_table, table_bytes, with_groups
+    from funasr_beam.pipeline.metrics import (
+        measure_output,
+        metrics_table,
+        table_bytes,
+        unknown_metadata,
+        with_groups,
+    )
     from funasr_beam.pipeline.run_folder import check_run
     from funasr_beam.pipeline.status import open_output
 
@@ -69,7 +77,17 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(summary, indent=2, ensure_ascii=False))
     else:
         _print(summary)
+    unknown, known = unknown_metadata(output, groupings)
+    if unknown:
+        print(f"no recording has metadata.{', metadata.'.join(unknown)}; {_those(known)}", file=sys.stderr)
     return 0
+
+
+def _those(known: Sequence[str]) -> str:
+    if not known:
+        return "none has any metadata: a manifest's further columns are it"
+    shown = ", ".join(f"metadata.{name}" for name in known[:_MOST_NAMES])
+    return f"there are {shown}" + (", ..." if len(known) > _MOST_NAMES else "")
 
 
 def _write(path: str, data: bytes) -> None:

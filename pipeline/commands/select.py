@@ -134,16 +134,17 @@ def _write_parquet(selection: "Selection", file: Any) -> None:
 
 
 def _manifest(rows: "Iterator[pa.RecordBatch]") -> Iterator[dict[str, Any]]:
-    """Lines of a NeMo manifest; `channel` and the quality come as further keys, which NeMo passes on."""
+    """Lines of a NeMo manifest; id and quality come as further keys, which NeMo passes on."""
     for batch in rows:
         for row in batch.to_pylist():
+            channel = {"channel_selector": row["channel"]} if (row["num_channels"] or 1) > 1 else {}
             yield {
                 "audio_filepath": row["uri"].removeprefix("file://"),
                 "offset": row["start"],
                 "duration": round(row["end"] - row["start"], 4),
+                **channel,
                 "text": row["text"],
                 "lang": row["language"],
-                "channel": row["channel"],
                 "segment_id": row["segment_id"],
                 "confidence": row["confidence"],
                 "snr_db": row["snr_db"],

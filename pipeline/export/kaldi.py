@@ -9,6 +9,7 @@ from funasr_beam.pipeline.export.files import Drafts, Tally
 from funasr_beam.pipeline.export.records import ExportRecording, ExportSegment, file_duration_s
 
 _FILES = ("wav.scp", "segments", "text", "utt2spk", "spk2utt", "reco2dur")
+_OPENED_BY_FFMPEG = ("", "http", "https", "ftp")
 
 
 class KaldiFolder:
@@ -23,8 +24,8 @@ class KaldiFolder:
     def add(self, recording: ExportRecording) -> None:
         """Append its lines."""
         paths = self._clips.paths(recording) if self._clips else None
-        if paths is None and "\n" in recording.location:
-            self._tally.leave_out("recordings", "a line feed in the name of the file, which wav.scp cannot hold")
+        if paths is None and (why := _unreadable(recording.location)):
+            self._tally.leave_out("recordings", why)
             return
         taken = 0
         for channel in sorted(recording.channels, key=str):  # as their names sort: 10 before 2
@@ -62,6 +63,14 @@ class KaldiFolder:
     def _add_wave(self, name: str, place: str, duration_s: Seconds) -> None:
         self._drafts["wav.scp"].write(f"{name} {place}\n")
         self._drafts["reco2dur"].write(f"{name} {duration_s:.3f}\n")
+
+
+def _unreadable(place: str) -> str:
+    """Why no line of wav.scp can name an original; empty: one can."""
+    if "\n" in place:
+        return "a line feed in the name of the file, which wav.scp cannot hold"
+    scheme = place.partition("://")[0] if "://" in place else ""
+    return f"ffmpeg cannot open {scheme}://; --audio wav writes clips" if scheme not in _OPENED_BY_FFMPEG else ""
 
 
 def _wave(recording: ExportRecording, channel: int) -> str:

@@ -12,7 +12,7 @@ from funasr_beam.model.metrics.groups import parse_grouping
 from funasr_beam.model.metrics.summary import Prices, summarize
 from funasr_beam.pipeline.cli import main
 from funasr_beam.pipeline.metrics import measure_output, metrics_table
-from tests.pipeline.outputs import add_run
+from tests.pipeline.outputs import add_run, recording
 
 QUANTILES = (1, 10, 25, 50, 75, 90, 99)
 PRICES = Prices(0.04, 2.0)
@@ -234,6 +234,16 @@ def test_the_command_prints_json_a_table_and_writes_parquet(output, tmp_path, ca
 def test_a_key_that_does_not_exist_is_told_with_those_that_do(output, capsys):
     assert main(["metrics", output.show(), "--group-by", "quue"]) == 2
     assert "metadata.NAME" in capsys.readouterr().err
+
+
+def test_metadata_that_no_recording_has_is_told_with_what_there_is(output, tmp_path, capsys):
+    assert main(["metrics", output.show(), "--group-by", "metadata.quue"]) == 0
+    assert "no recording has metadata.quue; there are metadata.queue" in capsys.readouterr().err
+    assert main(["metrics", output.show(), "--group-by", "language,metadata.queue"]) == 0
+    assert capsys.readouterr().err == ""
+    bare = add_run(tmp_path / "bare", "1", [recording("a")])
+    assert main(["metrics", bare.show(), "--group-by", "metadata.queue"]) == 0
+    assert "none has any metadata" in capsys.readouterr().err
 
 
 def test_a_run_that_does_not_exist_is_told_with_those_that_do(output, capsys):

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from funasr_beam.pipeline.cli import main
-from tests.pipeline.outputs import add_run, recording
+from tests.pipeline.outputs import add_run, recording, segment
 
 RUN = "20260101T000000Z-aaaaaa"
 
@@ -96,6 +96,16 @@ def test_what_is_written_is_what_remains(output, tmp_path, capsys, ending):
         assert sum(row["duration"] for row in read) == pytest.approx(left["seconds"], abs=0.01)
         assert {row["audio_filepath"] for row in read} == {"/a.wav"}
     assert sorted(path.name for path in tmp_path.iterdir()) == [target.name, "out"]
+
+
+def test_a_manifest_names_the_channel_of_a_recording_that_has_several_in_a_fixed_order(tmp_path, capsys):
+    rows = [recording("b", num_channels=2), recording("a", num_channels=1)]
+    spoken = [segment("b", 5.0, 6.0, channel=1), segment("b", channel=1), segment("b"), segment("a")]
+    output = add_run(tmp_path / "out", RUN, rows, spoken)
+    funnel(capsys, output, "--output", str(tmp_path / "corpus.jsonl"))
+    lines = [json.loads(line) for line in (tmp_path / "corpus.jsonl").open()]
+    found = [(line["audio_filepath"], line["offset"], line.get("channel_selector")) for line in lines]
+    assert found == [("/a.wav", 0.0, None), ("/b.wav", 0.0, 0), ("/b.wav", 0.0, 1), ("/b.wav", 5.0, 1)]
 
 
 def test_agreement_is_with_the_same_segment_of_the_other_output(output, tmp_path, capsys):

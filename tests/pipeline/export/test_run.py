@@ -172,6 +172,18 @@ def test_a_name_with_a_line_feed_breaks_no_line_of_kaldi(tmp_path):
         assert len((tmp_path / "kaldi" / name).read_text().splitlines()) == 2
 
 
+def test_kaldi_is_not_told_of_originals_that_ffmpeg_cannot_open(tmp_path):
+    shape = {"duration": 2.0, "num_channels": 1, "sample_rate": 16_000}
+    rows = [recording(name, uri=f"{name}://host/a.wav", **shape) for name in ("s3", "gs", "https")]
+    output = add_run(tmp_path / "out", "1", rows, [segment(name) for name in ("s3", "gs", "https")])
+    report = export(output, Folder(str(tmp_path / "kaldi")), ExportOptions("kaldi"))
+    assert report.exported["recordings"] == 1
+    assert [left.why for left in report.left_out] == [
+        f"ffmpeg cannot open {scheme}://; --audio wav writes clips" for scheme in ("gs", "s3")
+    ]
+    assert "https://host/a.wav" in (tmp_path / "kaldi/wav.scp").read_text()
+
+
 def test_kaldi_is_told_only_of_files_that_it_reads_itself(tmp_path):
     shape = {"duration": 2.0, "num_channels": 1, "sample_rate": 16_000, "codec": "pcm_s16le"}
     others = {"a.flac": {"codec": "flac"}, "b.wav": {"codec": "pcm_mulaw"}, "c.wav": {"sample_rate": 8000}}
