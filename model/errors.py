@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from funasr_beam.model.counted import counted
+
 
 class Cause(StrEnum):
     """Why a recording, or a part of it, has no transcript. docs/causes.md is made from these sentences."""
@@ -81,6 +83,8 @@ _RETRYABLE = frozenset(
     }
 )
 
+_MOST_PROBLEMS = 20
+
 
 class RecordingError(Exception):
     """A failure that belongs to one recording: it becomes a terminal row and the run goes on."""
@@ -109,3 +113,8 @@ class UsageError(Exception):
     def __init__(self, title: str, problems: list[str]) -> None:
         super().__init__("\n".join([title, *(f"  {problem}" for problem in problems)]))
         self.problems = problems
+
+    @classmethod
+    def counting(cls, where: str, problems: list[str]) -> "UsageError":
+        """All of several problems in one place: their number, and the first of them."""
+        return cls(f"{counted(len(problems), 'problems')} {where}:", problems[:_MOST_PROBLEMS])

@@ -65,7 +65,7 @@ def read_manifest(uri: str, defaults: RecognitionOptions) -> Iterator[ManifestRo
             ids.discard("")
             yield row
     if problems:
-        raise UsageError(f"{len(problems)} problem(s) in the manifest {public_uri(uri)}:", problems[:20])
+        raise UsageError.counting(f"in the manifest {public_uri(uri)}", problems)
 
 
 def numbered_rows(uri: str, problems: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:

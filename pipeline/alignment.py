@@ -49,9 +49,8 @@ def _known_model(language: str | None) -> dict[str, str]:
     if language in MMS_LANGUAGES:
         return {OTHERS: MMS_HUB_ID}
     why = 'needs a model for each language, such as --set alignment.wav2vec2.de="owner/model", or --language'
-    raise UsageError(
-        "1 problem in the command:", [f'alignment.aligner = "wav2vec2": {why}; docs/alignment.md names some']
-    )
+    problem = f'alignment.aligner = "wav2vec2": {why}; docs/alignment.md names some'
+    raise UsageError.counting("in the command", [problem])
 
 
 def _absolute(model: str) -> str:

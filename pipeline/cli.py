@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.redaction import RedactingFormatter, RedactingStream, redact, visible
-from funasr_beam.model.storage_trouble import storage_errors
+from funasr_beam.model.storage_trouble import SAME_COMMAND, storage_errors
 from funasr_beam.model.version import __version__
 from funasr_beam.pipeline.open_files import raise_open_files
 from funasr_beam.pipeline.streams import WithoutWorkerTracebacks, prepare_streams
@@ -96,8 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RunError as error:
         return _complain(str(error), EXIT_CANNOT_GO_ON)
     except KeyboardInterrupt:
-        message = "interrupted; what is committed is kept: the same command goes on from there"
-        return _complain(message, EXIT_INTERRUPTED)
+        return _complain(f"interrupted; {SAME_COMMAND}", EXIT_INTERRUPTED)
     except BrokenPipeError:  # the reader of our output has gone, as in `funasr-beam status OUT | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
@@ -119,7 +118,7 @@ def _called(command: ModuleType, arguments: argparse.Namespace) -> int:
             raise
         said = str(error) or type(error).__name__
         message = f"there is too little memory ({said}); give the command more (ulimit -v, the limit of its container)"
-        raise RunError(f"{message}: what is committed is kept") from error
+        raise RunError(f"{message}: {SAME_COMMAND}") from error
 
 
 def _check_here() -> None:

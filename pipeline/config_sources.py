@@ -12,7 +12,6 @@ from pydantic_core import ErrorDetails
 
 from funasr_beam.model.errors import UsageError
 from funasr_beam.pipeline.config import Config
-from funasr_beam.pipeline.counted import counted
 
 _STORAGE_IS_TOLD_ELSEWHERE = (
     "storages are told by the environment, the same for every command and worker (AWS_PROFILE, AWS_ENDPOINT_URL, "
@@ -48,7 +47,7 @@ def load_config(file: Path | None, assignments: Sequence[str], flags: Mapping[st
     except ValidationError as error:
         problems += [_explain(detail) for detail in error.errors()]
     if problems:
-        raise UsageError(f"{counted(len(problems), 'problems')} {title}:", problems)
+        raise UsageError.counting(title, problems)
     return config
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 import apache_beam as beam
 
 from funasr_beam.model.errors import RunError
+from funasr_beam.model.storage_trouble import SAME_COMMAND
 from funasr_beam.pipeline.engines.base import Engine
 from funasr_beam.pipeline.progress import Display, Watch
 
@@ -17,7 +18,6 @@ _TOLD = re.compile(
     re.DOTALL,
 )
 _ENDED = re.compile(r"failed in state (\w+): (?:[\w.$]+: )?(.+)")  # as Beam tells what a job server said
-_GO_ON = "what is committed is kept: the same command goes on from there"
 _log = logging.getLogger("funasr_beam")
 
 
@@ -35,7 +35,7 @@ def run_job(engine: Engine, job: str, build: Callable[[beam.Pipeline], None], wa
         build(pipeline)
         state = pipeline.run().wait_until_finish()
         if state != "DONE":
-            raise RunError(f"the engine says that job {job} is {state}; {_GO_ON}")
+            raise RunError(f"the engine says that job {job} is {state}; {SAME_COMMAND}")
 
     pool = ThreadPoolExecutor(1, "pipeline")  # no `with`: Ctrl-C must not wait for the unit at work
     work = pool.submit(run_pipeline)
@@ -75,9 +75,9 @@ def _run_error(error: BaseException, engine: Engine, job: str) -> RunError:
     ended = _ENDED.search(str(error))
     if ended is not None and where is not None:
         _log.debug("The pipeline failed", exc_info=error)
-        return RunError(f"job {job} ended as {ended[1]}: {ended[2].strip()}\n  see {where}\n  {_GO_ON}")
+        return RunError(f"job {job} ended as {ended[1]}: {ended[2].strip()}\n  see {where}\n  {SAME_COMMAND}")
     _log.error("The pipeline failed", exc_info=error)
-    return RunError(f"the pipeline failed, see above{f' and {where}' if where else ''}; {_GO_ON}")
+    return RunError(f"the pipeline failed, see above{f' and {where}' if where else ''}; {SAME_COMMAND}")
 
 
 def _where_to_look(engine: Engine, job: str) -> str | None:

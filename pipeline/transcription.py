@@ -222,9 +222,8 @@ def _check_language(config: Config, checkpoint: CheckpointInfo) -> None:
     language = config.recognition.language
     if language and language not in checkpoint.languages:
         known = ", ".join(checkpoint.languages)
-        raise UsageError(
-            "1 problem in the command:", [f'recognition.language = "{language}": the model knows {known} only']
-        )
+        problem = f'recognition.language = "{language}": the model knows {known} only'
+        raise UsageError.counting("in the command", [problem])
 
 
 def _limits(config: Config) -> DecodeLimits:

@@ -12,7 +12,6 @@ from funasr_beam.model.records import Seconds
 
 _URI_KEYS = ("uri", "audio_filepath", "path", "recording_id")
 _TEXT_KEYS = ("reference", "text", "transcript")
-_MOST_PROBLEMS = 20
 _STM_IGNORED = "ignore_time_segment_in_scoring"
 
 
@@ -165,4 +164,4 @@ def _explain(error: Exception) -> str:
 
 def _raise(uri: str, problems: list[str]) -> None:
     if problems:
-        raise UsageError(f"{len(problems)} problem(s) in the references {uri}:", problems[:_MOST_PROBLEMS])
+        raise UsageError.counting(f"in the references {uri}", problems)

@@ -2,8 +2,8 @@
 
 import argparse
 
+from funasr_beam.model.counted import counted
 from funasr_beam.pipeline.commands.numbers import at_least
-from funasr_beam.pipeline.counted import counted
 
 _EXAMPLES = """\
 examples:

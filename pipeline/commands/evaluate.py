@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from funasr_beam.model.counted import counted
 from funasr_beam.model.errors import UsageError
 from funasr_beam.pipeline.commands.numbers import at_least
-from funasr_beam.pipeline.counted import counted
 
 if TYPE_CHECKING:
     from funasr_beam.model.evaluation.results import EvaluatedRecording, Evaluation

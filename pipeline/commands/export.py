@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from funasr_beam.pipeline.counted import counted
+from funasr_beam.model.counted import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from funasr_beam.model.counted import counted
 from funasr_beam.pipeline.commands.numbers import at_least
-from funasr_beam.pipeline.counted import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa

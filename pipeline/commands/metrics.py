@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from funasr_beam.pipeline.counted import counted
+from funasr_beam.model.counted import counted
 
 if TYPE_CHECKING:
     from funasr_beam.pipeline.console import Console

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from funasr_beam.model.counted import counted
 from funasr_beam.model.errors import UsageError
-from funasr_beam.pipeline.counted import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -5,8 +5,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from funasr_beam.model.counted import counted
 from funasr_beam.pipeline.commands.numbers import at_least
-from funasr_beam.pipeline.counted import counted
 
 if TYPE_CHECKING:
     from funasr_beam.pipeline.status import OutputStatus

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.pipeline.config import RunnerConfig
-from funasr_beam.pipeline.counted import counted
 from funasr_beam.pipeline.engines.base import requested_units
 
 if TYPE_CHECKING:
@@ -83,4 +82,4 @@ def _check_complete(config: RunnerConfig) -> None:
     if config.accelerator and {"worker_accelerator", "dataflow_service_options"} & told:
         missing.append("runner.accelerator: hints the transcribe stage; leave out --worker_accelerator, never both")
     if missing:
-        raise UsageError(f"{counted(len(missing), 'problems')} with --runner dataflow:", missing)
+        raise UsageError.counting("with --runner dataflow", missing)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from funasr_beam.model.checkpoint import DEMO_FOLDER
+from funasr_beam.model.counted import counted
 from funasr_beam.pipeline.cli import COMMANDS, main
-from funasr_beam.pipeline.counted import counted
 
 ROOT = Path(__file__).parent.parent.parent
 
