@@ -73,10 +73,10 @@ def load_transcriber(config: TranscriberConfig) -> "TranscriberPool":
     for device in [config.device] if is_remote(config.model) else device_names(config.device):
         with computing_on(device):
             loaded = _load_where_it_fits(config, device)
-        if isinstance(loaded, UnitTranscriber):
-            members.append(Member(device, loaded))
+        if loaded is None:
+            full.append(_room_on(device))
         else:
-            full.append(loaded)
+            members.append(Member(device, loaded))
     told = f"{', '.join(full)}: too little memory for the model {config.model}"
     if not members:
         raise RunError(f"{told}; end what else uses it (nvidia-smi shows that), or use --device cpu")
@@ -85,8 +85,8 @@ def load_transcriber(config: TranscriberConfig) -> "TranscriberPool":
     return TranscriberPool(members)
 
 
-def _load_where_it_fits(config: TranscriberConfig, device: str) -> "UnitTranscriber | str":
-    """A transcriber on this device, or how much memory it has where that does not suffice."""
+def _load_where_it_fits(config: TranscriberConfig, device: str) -> "UnitTranscriber | None":
+    """A transcriber on this device; None where its memory does not suffice."""
     import torch
 
     try:
@@ -95,6 +95,12 @@ def _load_where_it_fits(config: TranscriberConfig, device: str) -> "UnitTranscri
         # The rest after the handler: its traceback holds what was loaded so far.
         pass
     free_memory()
+    return None
+
+
+def _room_on(device: str) -> str:
+    import torch
+
     free, total = torch.cuda.mem_get_info(device)
     return f"{device} with {free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
 
