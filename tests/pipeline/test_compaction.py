@@ -45,6 +45,20 @@ class Steps:
         return counted
 
 
+@contextlib.contextmanager
+def killed_at(step, monkeypatch):
+    """What happens inside ends with the process before so many changes of the storage and one."""
+
+    def kill(count):
+        if count == step:
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        Steps(patched, kill)
+        with contextlib.suppress(Killed):
+            yield
+
+
 def all_rows(output):
     return {
         table: sorted(
@@ -112,14 +126,8 @@ def test_killed_at_any_step_it_loses_nothing_and_goes_on(tmp_path, monkeypatch, 
     output = nights(tmp_path)
     before = all_rows(output)
 
-    def kill(count):
-        if count == step:
-            raise Killed
-
-    with monkeypatch.context() as patched:
-        Steps(patched, kill)
-        with contextlib.suppress(Killed):
-            compact(output)
+    with killed_at(step, monkeypatch):
+        compact(output)
     assert all_rows(output) == before
     open_run(output, "texthash")  # what a run of the next night does first
     assert all_rows(output) == before

@@ -16,7 +16,7 @@ from funasr_beam.pipeline.current import current_rows
 from funasr_beam.pipeline.forgetting import Wanted, find, forget, uris_of
 from funasr_beam.pipeline.run_folder import open_run
 from tests.pipeline.outputs import add_run, recording, segment
-from tests.pipeline.test_compaction import Killed, Steps, all_rows
+from tests.pipeline.test_compaction import all_rows, killed_at
 
 A = Wanted(uris=["file:///a.wav"])
 
@@ -100,15 +100,8 @@ def test_what_is_not_there_changes_nothing(output):
 @pytest.mark.parametrize("step", range(0, 26, 2))
 def test_killed_at_any_step_the_same_command_goes_on(output, monkeypatch, step):
     output.write("runs/1/report.html", b"alpha")
-
-    def kill(count):
-        if count == step:
-            raise Killed
-
-    with monkeypatch.context() as patched:
-        Steps(patched, kill)
-        with contextlib.suppress(Killed):
-            forget(output, A)
+    with killed_at(step, monkeypatch):
+        forget(output, A)
     assert {"file:///b.wav", "file:///c.wav"} <= uris(output)
     open_run(output, "texthash")  # what a run of the next night does first
     forget(output, A)
