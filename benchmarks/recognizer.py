@@ -145,7 +145,10 @@ def measure(side: Side, profile: str, arguments: argparse.Namespace) -> Part:
     heard = utterances(lengths, itn=arguments.side != TIMED)
     asked = [heard[place] for place in places]
     on_gpu = arguments.device == "cuda"
-    side.texts(asked if on_gpu and isinstance(side, Ours) else asked[:1])  # a GPU's steps are recorded now
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats()
+    # A GPU's steps are recorded now, its kernels are loaded, and its memory is taken.
+    side.texts(asked if on_gpu and isinstance(side, Ours) else asked[: arguments.batch if on_gpu else 1])
     taken = [take_pass(side, asked) for _ in range(arguments.repeats)]
     ledger = taken[-1][0]
     if on_gpu and isinstance(side, Ours):

@@ -174,11 +174,11 @@ def failure_of(error: BaseException) -> Failure:
     """The terminal row of an utterance that fails on its own."""
     if isinstance(error, RecordingError):
         return Failure("recognise", error.cause, error.message)
-    cause = Cause.OUT_OF_MEMORY if _is_out_of_memory(error) else Cause.MODEL_ERROR
+    cause = Cause.OUT_OF_MEMORY if is_out_of_memory(error) else Cause.MODEL_ERROR
     return Failure("recognise", cause, f"{type(error).__name__}: {error}".partition("\n")[0])
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory was the reason; torch says it on a CPU with a plain RuntimeError."""
     import torch
 
@@ -191,7 +191,7 @@ def _is_fatal(error: BaseException) -> bool:
     """Whether the device is lost to this process: every later batch would fail and look like a bad recording."""
     import torch
 
-    return isinstance(error, torch.AcceleratorError) and not _is_out_of_memory(error)
+    return isinstance(error, torch.AcceleratorError) and not is_out_of_memory(error)
 
 
 def free_memory() -> None:

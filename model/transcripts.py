@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from funasr_beam.model.aligners.base import AlignTask
 from funasr_beam.model.aligners.choice import LIMITS, AlignmentSettings, WordAligner
-from funasr_beam.model.batching import BatchLimits, free_memory, padded_seconds
+from funasr_beam.model.batching import BatchLimits, free_memory, is_out_of_memory, padded_seconds
 from funasr_beam.model.checkpoint import AudioTokens
 from funasr_beam.model.confidence import segment_confidence, weigh_words
 from funasr_beam.model.endpoint import is_remote
@@ -66,13 +66,12 @@ def load_transcriber(config: TranscriberConfig) -> "TranscriberPool":
         funasr_beam.model.errors.RunError: the checkpoint cannot be loaded, or the device is not there, or none has
             room for the model.
     """
-    from funasr_beam.model.devices import computing_on, device_names
+    from funasr_beam.model.devices import device_names
     from funasr_beam.model.transcriber_pool import Member, TranscriberPool
 
     members, full = [], []
     for device in [config.device] if is_remote(config.model) else device_names(config.device):
-        with computing_on(device):
-            loaded = _load_where_it_fits(config, device)
+        loaded = _load_where_it_fits(config, device)
         if loaded is None:
             full.append(_room_on(device))
         else:
@@ -86,14 +85,16 @@ def load_transcriber(config: TranscriberConfig) -> "TranscriberPool":
 
 
 def _load_where_it_fits(config: TranscriberConfig, device: str) -> "UnitTranscriber | None":
-    """A transcriber on this device; None where its memory does not suffice."""
-    import torch
+    """A transcriber on this device; None where its memory does not suffice, be it for CUDA's own context."""
+    from funasr_beam.model.devices import computing_on
 
     try:
-        return _load_on(config, device)
-    except torch.OutOfMemoryError:
+        with computing_on(device):
+            return _load_on(config, device)
+    except RuntimeError as error:
+        if device == "cpu" or not is_out_of_memory(error):
+            raise
         # The rest after the handler: its traceback holds what was loaded so far.
-        pass
     free_memory()
     return None
 
@@ -101,22 +102,37 @@ def _load_where_it_fits(config: TranscriberConfig, device: str) -> "UnitTranscri
 def _room_on(device: str) -> str:
     import torch
 
-    free, total = torch.cuda.mem_get_info(device)
+    try:
+        free, total = torch.cuda.mem_get_info(device)
+    except RuntimeError:  # there is not even room to ask
+        return f"{device} with no memory free"
     return f"{device} with {free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
 
 
 def _load_on(config: TranscriberConfig, device: str) -> "UnitTranscriber":
+    aligner = WordAligner(replace(config.alignment, device=device), _at_most(config, LIMITS))
+    aligner.load_all()  # first: the recogniser shares out the memory that is left
     settings = RecognizerSettings(
         device=device,
+        reserve_bytes=_reserved_for(aligner, device),
         audio_tokens=config.audio_tokens,
         encoder_padded_s=config.max_padded_s,
         remote=config.remote,
         encoder_precision=config.encoder_precision,
         llm_precision=config.llm_precision,
     )
-    aligner = WordAligner(replace(config.alignment, device=device), _at_most(config, LIMITS))
-    aligner.load_all()  # first: the recogniser shares out the memory that is left
     return UnitTranscriber(load_recognizer(config.model, settings), config, aligner)
+
+
+def _reserved_for(aligner: WordAligner, device: str) -> int:
+    """Memory of a GPU that is left to a loaded aligner: what it meets there is full, as a recogniser keeps its own."""
+    if not device.startswith("cuda") or not aligner.settings.models():
+        return 0
+    import torch
+
+    from funasr_beam.model.recognizers.memory import free_bytes
+
+    return aligner.fit_into(free_bytes(torch.device(device)))
 
 
 def _at_most(config: TranscriberConfig, limits: BatchLimits) -> BatchLimits:

@@ -42,6 +42,22 @@ class Turn:
         _own.gpu_s += took_s if self._on_gpu else 0.0
 
 
+class Places:
+    """Lets so many threads in at once; the others wait, which is no work of theirs."""
+
+    def __init__(self, count: int) -> None:
+        self._free = threading.Semaphore(count)
+
+    def __enter__(self) -> None:
+        """Wait for a place."""
+        with waiting():
+            self._free.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        """Leave it to the next one."""
+        self._free.release()
+
+
 @contextmanager
 def waiting() -> Iterator[None]:
     """What happens inside is no work of this thread's."""

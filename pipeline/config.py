@@ -137,8 +137,9 @@ class RecognitionConfig(Section):
     )
     llm_precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
-        description="Number type of the language model (Whisper: of the whole model); auto: bfloat16 on a GPU, float32 "
-        "on a CPU. bfloat16 may change a text; it is faster on a CPU with avx512_bf16 or amx_bf16.",
+        description="Number type of the language model (Whisper: of the whole model); auto: bfloat16 on a GPU "
+        "that has it (compute capability 8.0), else float32. "
+        "bfloat16 may change a text; it is faster on a CPU with avx512_bf16 or amx_bf16.",
     )
     repair: bool = Field(
         True, description="Whether a text that a guard flags is recognised again; if not, it is only flagged."

@@ -12,8 +12,10 @@ from funasr_beam.model.records import Failure, Hypothesis
 
 AlignerChoice = Literal["auto", "ctc", "qwen3", "wav2vec2", "none"]
 LIMITS = BatchLimits(max_padded_s=120.0)
-"""Of what is aligned at once. A wav2vec2 takes 23 MB for each second of sound, padding counted (measured with the sizes
-of large ones in float32): 3 GB; the whole units that recognisers divide by themselves would take 40 GB an half hour."""
+"""Of what is aligned at once: 3 GB; the whole units that recognisers divide by themselves would take 40 GB."""
+SECOND_BYTES = 23_000_000
+"""What a wav2vec2 takes for a second of sound, padding counted (measured with the sizes of large ones in float32)."""
+_SHARE = 0.1  # of the memory that is free on a GPU
 OTHERS = "*"
 """Stands for all languages without a model of their own, among the wav2vec2 models."""
 
@@ -96,6 +98,12 @@ class WordAligner:
         """
         for model in self.settings.models():
             self._load(*model, self.settings.device)
+
+    def fit_into(self, free_bytes: int) -> int:
+        """Align less at once where memory is short; the bytes that this takes beside the weights."""
+        fitting_s = _SHARE * free_bytes / SECOND_BYTES
+        self.limits = replace(self.limits, max_padded_s=min(self.limits.max_padded_s, fitting_s))
+        return round(self.limits.max_padded_s * SECOND_BYTES)
 
     def _judge_own(self, hypothesis: Hypothesis) -> Hypothesis:
         """What the recogniser's own head timed, kept only where it is wanted and can be believed."""

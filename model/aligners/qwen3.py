@@ -47,7 +47,7 @@ class Qwen3Aligner:
     """Aligns whole texts in one pass: the model puts a start and an end behind every word."""
 
     def __init__(self, folder: Path, device: str) -> None:
-        """Load the model: float32 on a CPU, bfloat16 on a GPU.
+        """Load the model: in bfloat16 on a GPU that has it, else in float32.
 
         Raises:
             funasr_beam.model.errors.RunError: it cannot be loaded.

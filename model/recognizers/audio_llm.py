@@ -61,7 +61,7 @@ class AudioLlmRecognizer(LocalRecognizer):
         model = load_complete(family.model_class, self._folder, lower_llm_precision if is_lowered else None)
         self._model = model.to(self._device)
         self._end_ids = _end_ids(self._model)
-        memory = plan_for(self._model, self._device)
+        memory = plan_for(self._model, self._device, settings.reserve_bytes)
         self._encoder_padded_s = settings.encoder_padded_s or memory.encoder_padded_s
         self._rows = memory.engine.max_rows
         self._decode = load_decoder(self._model, self._end_ids, memory.engine, settings.clock)

@@ -48,10 +48,11 @@ class RecognizerSettings:
     device: str = "auto"  # or "cpu", "cuda", "cuda:1"
     audio_tokens: AudioTokens | None = None  # None: as the checkpoint says; Fun-ASR-Nano only
     encoder_padded_s: Seconds = 0.0  # audio with its padding that is encoded at once; 0: what suits device and memory
+    reserve_bytes: int = 0  # of the device's free memory, left to others
     base_tokens: int = 32  # a hypothesis may have this many tokens
     remote: RemoteSettings = field(default_factory=RemoteSettings)
     encoder_precision: EncoderPrecision = "float32"  # of encoder and adaptor, as upstream; Fun-ASR-Nano only
-    llm_precision: LlmPrecision = "auto"  # of all of a Whisper; auto: bfloat16 on a GPU, float32 on a CPU
+    llm_precision: LlmPrecision = "auto"  # of all of a Whisper; auto: bfloat16 on a GPU that has it
     tokens_per_s: float = 20.0  # and this many per second: far above speech, well below an endless loop
     clock: StageClock = field(default_factory=StageClock, compare=False)  # told where the time goes
 

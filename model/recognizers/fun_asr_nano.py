@@ -20,9 +20,11 @@ from funasr_beam.model.recognizers.greedy import Decoded
 from funasr_beam.model.recognizers.loading import load_model, load_processor
 from funasr_beam.model.recognizers.local_model import LocalRecognizer, check_language, check_samples
 from funasr_beam.model.recognizers.memory import plan_for
+from funasr_beam.model.recognizers.memory_needs import HELD_FEATURES
 from funasr_beam.model.recognizers.word_times import WordTimer
 from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, RecognitionOptions, Token, Word
 from funasr_beam.model.stage_clock import ALIGN, ENCODER, FEATURES
+from funasr_beam.model.turns import Places
 
 MAX_FRAMES = 2_048
 """Frames of 60 ms for which the encoder has positions (122.9 s)."""
@@ -57,6 +59,7 @@ class FunAsrNanoRecognizer(LocalRecognizer):
         processor = load_processor(folder)
         self._tokenizer = processor.tokenizer
         self._features = FeatureExtractor(processor.feature_extractor, self._info.sample_scale, self._device)
+        self._ahead = Places(HELD_FEATURES)
         self._model = load_model(folder, self._device, settings.encoder_precision, settings.llm_precision)
         if self._device.type == "cpu" and self._model.num_parameters() < _SMALL_MODEL_PARAMETERS:
             # For all of the process: beside other busy processes a second thread made the demo model 10 times slower,
@@ -64,7 +67,7 @@ class FunAsrNanoRecognizer(LocalRecognizer):
             torch.set_num_threads(1)
         self._timer = WordTimer.load(folder, self._tokenizer, self._device)
         self._end_ids = frozenset(_token_id(self._tokenizer, token, folder) for token in _END_TOKENS)
-        memory = plan_for(self._model, self._device)
+        memory = plan_for(self._model, self._device, settings.reserve_bytes)
         self._encoder_padded_s = settings.encoder_padded_s or memory.encoder_padded_s
         self._decode = load_decoder(self._model, self._end_ids, memory.engine, settings.clock)
         self._audio_id = _token_id(self._tokenizer, AUDIO_TOKEN, folder)
@@ -114,23 +117,28 @@ class FunAsrNanoRecognizer(LocalRecognizer):
         batches = make_batches([item.duration_s for item in utterances], self._encoder_padded_s, len(utterances))
         with torch.inference_mode():
             # Features before and times after the turn: meanwhile the device works for another thread.
-            with self._settings.clock.measure(FEATURES):
-                parts = [(places, self._extract_features([utterances[p] for p in places])) for places in batches]
-            with self._turn, self._decode.giving_memory_back():
-                output = self._run_model(utterances, parts)
+            with self._ahead:
+                with self._settings.clock.measure(FEATURES):
+                    parts = [(places, self._extract_features([utterances[p] for p in places])) for places in batches]
+                with self._turn, self._decode.giving_memory_back():
+                    output = self._run_model(utterances, parts)
             return self._hypotheses(utterances, output)
 
     def _extract_features(self, utterances: Sequence[Utterance]) -> Features:
         """What the encoder takes, of several utterances, on the device."""
         return self._features([utterance.samples for utterance in utterances])
 
-    def _run_model(self, utterances: Sequence[Utterance], parts: Sequence[tuple[list[int], Features]]) -> _ModelOutput:
-        """Everything that needs the device: encode part by part (places, their features), decode, score the frames."""
+    def _run_model(self, utterances: Sequence[Utterance], parts: list[tuple[list[int], Features]]) -> _ModelOutput:
+        """Everything that needs the device: encode part by part (places, their features), decode, score the frames.
+
+        The parts are taken from their list, so that features are gone once they are encoded.
+        """
         clock = self._settings.clock
         verbatim = self._timer is not None and not all(utterance.itn for utterance in utterances)
         prompts: dict[int, torch.Tensor] = {}
         frames: dict[int, torch.Tensor] = {}
-        for places, features in parts:
+        while parts:
+            places, features = parts.pop(0)
             with clock.measure(ENCODER):
                 embeddings, encoded = self._encode_audio(features)
                 for place, audio in zip(places, embeddings, strict=True):

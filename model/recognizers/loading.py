@@ -43,7 +43,7 @@ def load_model(
         folder: the checkpoint.
         device: where it computes.
         encoder_precision: of encoder and adaptor.
-        llm_precision: of the LLM; "auto": bfloat16 on a GPU, float32 on a CPU.
+        llm_precision: of the LLM; "auto": bfloat16 on a GPU that has it, else float32.
 
     Raises:
         RunError: weights are missing or do not fit, or the adaptor would attend to padding.
@@ -64,7 +64,7 @@ def load_model(
 def load_complete(kind: Any, folder: Path, lower: Callable[[Any], object] | None = None) -> Any:
     """A model of transformers' class `kind`, in eval mode, on the CPU, with every weight from the folder.
 
-    For all of the process, attention is kept from cuDNN.
+    For all of the process, attention is kept from cuDNN, and its convolutions from TF32.
 
     Args:
         kind: the class.
@@ -76,6 +76,7 @@ def load_complete(kind: Any, folder: Path, lower: Callable[[Any], object] | None
         RunError: weights are missing or do not fit.
     """
     keep_attention_from_cudnn()
+    torch.backends.cudnn.allow_tf32 = False  # torch's default; float32 would be a word on GPUs, and little is convolved
     with _quiet(), _readable_errors(folder):
         model, report = (_lowered(kind, lower) if lower else kind).from_pretrained(
             folder,

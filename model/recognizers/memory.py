@@ -99,9 +99,16 @@ def _near_power_of_two(number: float) -> int:
     return 1 << max(0, round(math.log2(max(1.0, number))))
 
 
-def plan_for(model: Any, device: torch.device) -> MemoryPlan:
-    """The plan for a model that is loaded on its device, by the memory that is free there now."""
-    needs, free, shares = needs_of(model), free_bytes(device), GPU if device.type == "cuda" else CPU
+def plan_for(model: Any, device: torch.device, reserve_bytes: int = 0) -> MemoryPlan:
+    """The plan for a model that is loaded on its device, by the memory that is free there now.
+
+    Args:
+        model: of transformers.
+        device: where it is.
+        reserve_bytes: of that memory, left to others.
+    """
+    needs, shares = needs_of(model), GPU if device.type == "cuda" else CPU
+    free = max(0, free_bytes(device) - reserve_bytes)
     if model.config.model_type == "whisper":
         window_s = model.config.max_source_positions / needs.frames_per_s
         return plan_windows(needs, free, shares, window_s, model.config.max_target_positions)

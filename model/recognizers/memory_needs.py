@@ -16,6 +16,10 @@ _KERNELS = 256 << 10
 _LONGEST_PROMPT = 512  # tokens: transformers' own layers mask each from every other one
 
 
+HELD_FEATURES = 2
+"""Units whose features are on the device: of the one at work, and of one that has its turn next."""
+
+
 @dataclass(frozen=True)
 class MemoryNeeds:
     """Bytes that a model takes beside its weights."""
@@ -70,7 +74,7 @@ def _fun_asr_nano(model: Any) -> MemoryNeeds:
         frames_per_s=SAMPLE_RATE / 960,
         frame=round(_SMALL_THINGS * (number * max(audio.hidden_size + adapted, encoded) + 4 * audio.input_size)),
         mask=1 + number,
-        kept_frame=number * audio.hidden_size + written * text.hidden_size,
+        kept_frame=number * audio.hidden_size + written * text.hidden_size + HELD_FEATURES * 4 * audio.input_size,
         token=_token_bytes(text, written),
         position=position_bytes(text, written),
         row=_row_bytes(text, written),

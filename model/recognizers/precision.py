@@ -10,26 +10,34 @@ _log = logging.getLogger("funasr_beam")
 
 _BFLOAT16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
 """As `torch.cpu.get_capabilities` names them: two of x86, two of Arm."""
+_BFLOAT16_CAPABILITY = (8, 0)
+"""Of an NVIDIA GPU. Below, torch's attention has no kernel for it but one that copies keys and values in float32."""
 
 
 def llm_dtype(precision: LlmPrecision, device: torch.device) -> torch.dtype:
-    """What the language model computes in; "auto": bfloat16 on a GPU, float32 on a CPU."""
+    """What the language model computes in; "auto": bfloat16 on a GPU that has it, float32 elsewhere."""
     if precision == "auto":
-        precision = "bfloat16" if device.type == "cuda" else "float32"
+        precision = "bfloat16" if device.type == "cuda" and has_bfloat16(device) else "float32"
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
 def warn_of_slow_bfloat16(settings: RecognizerSettings, device: torch.device) -> None:
-    """Say so where bfloat16 is asked of a CPU that has no instructions for it: it works, but batches may be slower."""
+    """Say so where bfloat16 is asked of a device that lacks it: it works, but batches may be slower."""
     asked = "bfloat16" in (settings.llm_precision, settings.encoder_precision)
-    if asked and device.type == "cpu" and not _has_bfloat16():
+    if asked and not has_bfloat16(device):
+        lacks = f"CPU has no instructions for bfloat16 ({', '.join(_BFLOAT16_INSTRUCTIONS)})"
+        if device.type == "cuda":
+            lacks = f"GPU has no units for bfloat16 (compute capability {_BFLOAT16_CAPABILITY[0]}.0 and above)"
         _log.warning(
-            "This CPU has no instructions for bfloat16 (%s), so that batches may be slower than in float32; set "
-            "recognition.llm_precision and recognition.encoder_precision to float32",
-            ", ".join(_BFLOAT16_INSTRUCTIONS),
+            "This %s, so that batches may be slower than in float32; set recognition.llm_precision and "
+            "recognition.encoder_precision to float32",
+            lacks,
         )
 
 
-def _has_bfloat16() -> bool:
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 itself, and not by way of float32."""
+    if device.type == "cuda":  # torch's own `is_bf16_supported` also says yes where it would emulate it
+        return torch.cuda.get_device_capability(device) >= _BFLOAT16_CAPABILITY
     found = torch.cpu.get_capabilities()
     return any(found.get(name, False) for name in _BFLOAT16_INSTRUCTIONS)

@@ -52,7 +52,7 @@ class WhisperRecognizer(LocalRecognizer):
         self._dtype = llm_dtype(settings.llm_precision, self._device)
         model = load_complete(WhisperForConditionalGeneration, folder, lambda empty: empty.to(self._dtype))
         self._model = model.to(self._device)
-        memory = plan_for(self._model, self._device)
+        memory = plan_for(self._model, self._device, settings.reserve_bytes)
         encoded_s = settings.encoder_padded_s or memory.encoder_padded_s
         self._windows = max(1, int(encoded_s / self._info.longest_segment_s))
         self._rows = memory.engine.max_rows

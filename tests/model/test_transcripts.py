@@ -98,6 +98,41 @@ def test_a_gpu_without_room_is_left_out(cards, caplog):
     assert "Left out: cuda:0 with 1.0 of 16.0 GiB free: too little memory for the model demo" in caplog.text
 
 
+def test_a_gpu_without_room_even_for_a_context_is_left_out_and_another_trouble_is_not(cards, monkeypatch, caplog):
+    def enter(name):
+        if name == "cuda:1":
+            raise torch.AcceleratorError(trouble)
+        return contextlib.nullcontext()
+
+    def ask(device):
+        if device == "cuda:1":
+            raise torch.AcceleratorError(trouble)
+        return 2**30, 2**34
+
+    monkeypatch.setattr(devices, "computing_on", enter)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", ask)
+    trouble = "CUDA error: out of memory"
+    (member,) = load_transcriber(TranscriberConfig("demo")).members
+    assert member.device == "cuda:0"
+    assert "Left out: cuda:1 with no memory free" in caplog.text
+    load_transcriber.cache_clear()
+    trouble = "CUDA error: an illegal memory access was encountered"
+    with pytest.raises(torch.AcceleratorError, match="illegal"):
+        load_transcriber(TranscriberConfig("demo"))
+
+
+def test_a_gpus_aligner_takes_less_at_once_where_memory_is_short_and_its_share_is_left_to_it(cards, monkeypatch):
+    asked = []
+    monkeypatch.setattr(transcripts, "load_recognizer", lambda _, settings: asked.append(settings) or Recognizer())
+    first, _ = load_transcriber(TranscriberConfig("demo", alignment=WITH_ALIGNER)).members
+    limit_s = first.transcriber._aligner.limits.max_padded_s
+    assert 0 < limit_s < 10
+    assert asked[0].reserve_bytes == pytest.approx(limit_s * choice.SECOND_BYTES, abs=1)
+    load_transcriber.cache_clear()
+    load_transcriber(TranscriberConfig("demo"))
+    assert asked[-1].reserve_bytes == 0
+
+
 def test_where_no_gpu_has_room_the_run_says_so(cards):
     cards.update({"cuda:0", "cuda:1"})
     with pytest.raises(RunError, match=r"cuda:0 with .*, cuda:1 with .*model demo; end what else uses it"):

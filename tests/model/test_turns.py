@@ -8,7 +8,7 @@ import pytest
 
 from funasr_beam.model import turns
 from funasr_beam.model.once import once
-from funasr_beam.model.turns import Turn, Work
+from funasr_beam.model.turns import Places, Turn, Work
 
 HELD_S = 5.0
 Spent = namedtuple("Spent", "worked_s gpu_s")
@@ -64,6 +64,20 @@ def test_a_cpu_is_waited_for_but_is_no_gpu(clock):
     work, turn = Work(), Turn(on_gpu=False)
     assert spent_while_waiting(turn, clock) == Spent(worked_s=HELD_S, gpu_s=0.0)
     assert work.gpu_s == 0.0
+
+
+def test_who_waits_for_a_place_is_not_charged_either(clock):
+    assert spent_while_waiting(Places(1), clock) == Spent(worked_s=HELD_S, gpu_s=0.0)
+
+
+def test_there_are_as_many_places_as_were_said():
+    places = Places(2)
+    with places, places:
+        pass
+    with pytest.raises(ValueError, match="bad"), places:
+        raise ValueError("bad")
+    with places, places:
+        pass
 
 
 def test_a_second_piece_of_work_begins_at_nothing(clock):

@@ -1,6 +1,7 @@
 """Memory for keys and values, taken once and laid out as each list of prompts needs it."""
 
 import functools
+import logging
 import weakref
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from funasr_beam.model.recognizers.decoding.slots import Slots, lay_out
 from funasr_beam.model.recognizers.decoding.weights import Qwen3Weights
 
 _MAX_LAYOUTS = 8
+_log = logging.getLogger("funasr_beam")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +44,35 @@ class SlotPool:
         self._replays: weakref.WeakSet[Replay] = weakref.WeakSet()
 
     def lay_out(self, rows: int, positions: int) -> Layout:
-        """Slots of so many positions each, for as many of the rows as there is memory for.
+        """Slots of at least so many positions each, for as many of the rows as there is memory for, or more.
 
-        The same arguments give the same object, until more memory is needed than ever before, other layouts push it out
-        or `release` is called. What the slots hold is what was left there.
+        Slots that were laid out before and are large enough serve again: what is recorded for them is kept, and most
+        lists are shorter than one before. Where less memory is to be had than was free at the beginning, less is asked
+        for from now on. What the slots hold is what was left there.
+
+        Raises:
+            torch.OutOfMemoryError: there is none for a single row.
         """
         row_bytes = positions * self._weights.bytes_per_position
-        count = max(1, min(rows, self._max_bytes // row_bytes))
-        elements = count * row_bytes // self._weights.embedding.element_size()
+        while True:
+            count = max(1, min(rows, self._max_bytes // row_bytes))
+            try:
+                return self._use(*self._fitting(count, positions))
+            except torch.OutOfMemoryError:
+                if count == 1:
+                    raise
+            self.release()
+            self._max_bytes = count // 2 * row_bytes
+            _log.warning("The device has less memory than it had: %d rows are decoded at once", count // 2)
+
+    def _fitting(self, count: int, positions: int) -> tuple[int, int]:
+        """Slots and positions of the smallest layout that is there and large enough, or else of a new one."""
+        there = [(a, b) for a, b in self._layouts if a >= count and b >= positions]
+        return min(there, key=lambda shape: (shape[0] * shape[1], shape), default=(count, positions))
+
+    def _use(self, count: int, positions: int) -> Layout:
+        """The layout of this shape, made if it is not there; the one that was not used for longest goes."""
+        elements = count * positions * self._weights.bytes_per_position // self._weights.embedding.element_size()
         self._provide(elements)
         layout = self._layouts.pop((count, positions), None) or self._make(elements, count, positions)
         self._layouts[count, positions] = layout

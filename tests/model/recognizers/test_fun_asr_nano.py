@@ -249,7 +249,7 @@ def test_the_clock_tells_where_the_time_goes_and_counts_the_steps(tiny_checkpoin
 
 def test_a_device_whose_memory_is_nearly_full_writes_the_same_texts(tiny_checkpoint, utterances, alone, monkeypatch):
     recognizer = FunAsrNanoRecognizer.load(resolve(str(tiny_checkpoint)), RecognizerSettings(device="cpu"))
-    memory = SmallMemory(recognizer, monkeypatch, bytes_in_all=1_200_000)
+    memory = SmallMemory(recognizer, monkeypatch, bytes_in_all=1_000_000)
     assert texts(recognize_all(recognizer, utterances[:10], recognizer.batch_limits)) == texts(alone[:10])
     assert memory.refusals["encoding"] > 0
     assert memory.refusals["keys and values"] > 0

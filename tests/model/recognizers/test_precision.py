@@ -7,6 +7,12 @@ from funasr_beam.model.recognizers.precision import llm_dtype, warn_of_slow_bflo
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
+@pytest.fixture
+def card(monkeypatch):
+    """Let torch see a GPU of this compute capability."""
+    return lambda *found: monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: found)
+
+
 @pytest.mark.parametrize(
     ("precision", "device", "dtype"),
     [
@@ -18,12 +24,21 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
         ("bfloat16", GPU, torch.bfloat16),
     ],
 )
-def test_a_number_type_that_is_asked_for_is_taken_and_auto_goes_by_the_device(precision, device, dtype):
+def test_a_number_type_that_is_asked_for_is_taken_and_auto_goes_by_the_device(card, precision, device, dtype):
+    card(9, 0)
     assert llm_dtype(precision, device) == dtype
 
 
+def test_auto_is_float32_on_a_card_that_would_only_emulate_bfloat16(card, caplog):
+    card(7, 5)
+    assert llm_dtype("auto", GPU) == torch.float32
+    warn_of_slow_bfloat16(RecognizerSettings(llm_precision="bfloat16"), GPU)
+    assert "This GPU has no units for bfloat16 (compute capability 8.0" in caplog.text
+
+
 @pytest.mark.parametrize("asked", [{"llm_precision": "bfloat16"}, {"encoder_precision": "bfloat16"}])
-def test_a_cpu_without_the_instructions_is_told_of_and_others_are_not(asked, monkeypatch, caplog):
+def test_a_cpu_without_the_instructions_is_told_of_and_others_are_not(asked, card, monkeypatch, caplog):
+    card(8, 6)
     settings = RecognizerSettings(**asked)
     for found, device, told in (
         ({"avx512_f": True, "avx512_bf16": False}, CPU, True),

@@ -91,15 +91,25 @@ def test_scores_that_are_no_numbers_are_an_error_and_the_engine_works_on():
     assert_same(engine.decode(prompts, [8, 8, 8]), oracle(prompts, [8, 8, 8]))
 
 
-def test_an_engine_that_ran_out_of_memory_gives_it_back_and_takes_fewer_rows(monkeypatch):
+@pytest.mark.parametrize("rows", [4, 1])
+def test_an_engine_with_less_memory_than_was_planned_takes_fewer_rows(monkeypatch, rows):
     engine = DecodingEngine(model(), END_IDS, grid=RECORDED)
     prompts, budgets = make_prompts(model(), [9] * 8, 2), [6] * 8
-    room = 4 * 64 * share_weights(model()).bytes_per_position
+    room = rows * 64 * share_weights(model()).bytes_per_position
     monkeypatch.setattr("funasr_beam.model.recognizers.decoding.pool._zeros", limited_zeros(room))
-    with pytest.raises(torch.OutOfMemoryError):
-        engine.decode(prompts, budgets)
+    assert_same(engine.decode(prompts, budgets), oracle(prompts, budgets))
+    assert len(engine._pool._memory) * 4 <= room
+
+
+def test_an_engine_that_has_no_memory_for_a_row_says_so_and_holds_none(monkeypatch):
+    engine = DecodingEngine(model(), END_IDS, grid=RECORDED)
+    with monkeypatch.context() as patched:
+        patched.setattr("funasr_beam.model.recognizers.decoding.pool._zeros", limited_zeros(room=0))
+        with pytest.raises(torch.OutOfMemoryError):
+            engine.decode(make_prompts(model(), [9] * 8, 2), [6] * 8)
     assert not len(engine._pool._memory)
-    assert_same(engine.decode(prompts[:4], budgets[:4]), oracle(prompts[:4], budgets[:4]))
+    prompts = make_prompts(model(), [9] * 2, 2)
+    assert_same(engine.decode(prompts, [6] * 2), oracle(prompts, [6] * 2))
 
 
 def limited_zeros(room):

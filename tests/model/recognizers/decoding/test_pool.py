@@ -1,5 +1,7 @@
+import pytest
 import torch
 
+from funasr_beam.model.recognizers.decoding import pool as pool_module
 from funasr_beam.model.recognizers.decoding.pool import SlotPool
 from funasr_beam.model.recognizers.decoding.weights import share_weights
 from tests.qwen3 import tiny_qwen3
@@ -23,8 +25,23 @@ def test_the_same_layout_stays_where_it_is_until_more_memory_is_needed():
     assert pool.lay_out(2, 16).slots.keys.data_ptr() == address
     assert pool.lay_out(4, 16) is first
     larger = pool.lay_out(8, 64)
-    assert pool.lay_out(4, 16) is not first
     assert pool.lay_out(8, 64) is larger
+    assert pool.lay_out(4, 16) is larger
+
+
+def test_what_is_large_enough_serves_and_of_several_the_smallest():
+    pool = make_pool(1_000)
+    large = pool.lay_out(10, 100)
+    assert pool.lay_out(3, 64) is large
+    assert pool.lay_out(10, 64) is large
+    pool.release()
+    small, wide = pool.lay_out(4, 16), pool.lay_out(2, 64)
+    large = pool.lay_out(10, 64)
+    assert small is not wide
+    assert pool.lay_out(10, 60) is large
+    pool.release()
+    large = pool.lay_out(10, 100)
+    assert pool.lay_out(1, 16) is large
 
 
 def test_memory_at_least_doubles_so_that_few_layouts_are_lost_and_never_passes_its_limit():
@@ -38,12 +55,31 @@ def test_memory_at_least_doubles_so_that_few_layouts_are_lost_and_never_passes_i
 
 def test_layouts_that_were_not_used_for_long_are_forgotten():
     pool = make_pool(1_000)
-    kept = pool.lay_out(10, 100)
-    first = pool.lay_out(1, 16)
-    for positions in range(17, 32):
-        pool.lay_out(1, positions)
-        assert pool.lay_out(10, 100) is kept
-    assert pool.lay_out(1, 16) is not first
+    pool._provide(1_000 * pool._weights.bytes_per_position // 4)  # so that no larger one drops them all
+    shapes = [(rows, 40 - rows) for rows in range(1, 12)]  # none is large enough for another one
+    found = [pool.lay_out(*shape) for shape in shapes]
+    assert [pool.lay_out(*shape) is layout for shape, layout in zip(shapes[3:], found[3:], strict=True)] == [True] * 8
+    assert pool.lay_out(*shapes[0]) is not found[0]
+
+
+def test_where_less_memory_is_to_be_had_than_was_planned_with_fewer_rows_do(monkeypatch, caplog):
+    pool = make_pool(1_000)
+    most = 300 * pool._weights.bytes_per_position // 4
+    provide = pool_module._zeros
+
+    def scarce(like, elements):
+        if elements > most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return provide(like, elements)
+
+    monkeypatch.setattr(pool_module, "_zeros", scarce)
+    assert pool.lay_out(10, 100).slots.count == 2
+    assert "2 rows" in caplog.text
+    caplog.clear()
+    assert pool.lay_out(10, 100).slots.count == 2  # and it is not tried again
+    assert caplog.text == ""
+    with pytest.raises(torch.OutOfMemoryError):
+        pool.lay_out(1, 400)
 
 
 def test_memory_that_was_never_written_is_zero():
