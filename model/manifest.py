@@ -24,6 +24,10 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 _URI_KEYS = ("uri", "audio_filepath", "path")
 _REFERENCE_KEYS = ("reference", "text")
 _LANGUAGE_KEYS = ("language", "lang")
+_A_PART = (
+    "is a part of a file (its offset is not 0), and files are transcribed as a whole: name each file once, without "
+    "offset; `funasr-beam evaluate --references` takes a manifest of parts"
+)
 _KNOWN = {*_URI_KEYS, *_REFERENCE_KEYS, *_LANGUAGE_KEYS, "id", "hotwords", "context"}
 
 
@@ -48,7 +52,7 @@ def read_manifest(uri: str, defaults: RecognitionOptions) -> Iterator[ManifestRo
     """The rows of a manifest; relative places are relative to the manifest's folder.
 
     Raises:
-        UsageError: the file cannot be read, or rows have no place or share an id; names the rows.
+        UsageError: the file cannot be read, or rows have no place, share an id or mean parts of files; names the rows.
     """
     place = _without_query(uri)
     base = place.rsplit("/", 1)[0] + "/" if "/" in place else ""
@@ -58,6 +62,8 @@ def read_manifest(uri: str, defaults: RecognitionOptions) -> Iterator[ManifestRo
         row = _parse_row(values, base, defaults)
         if row is None:
             problems.append(f"row {number}: has no uri; known columns: {', '.join(sorted(_KNOWN))}")
+        elif _is_part(values):
+            problems.append(f"row {number}: {_A_PART}")
         elif row.id is not None and row.id in ids:
             problems.append(f"row {number}: id {row.id} is there twice")
         else:
@@ -66,6 +72,14 @@ def read_manifest(uri: str, defaults: RecognitionOptions) -> Iterator[ManifestRo
             yield row
     if problems:
         raise UsageError.counting(f"in the manifest {public_uri(uri)}", problems)
+
+
+def _is_part(values: Mapping[str, Any]) -> bool:
+    """Whether a row of a NeMo manifest means a part of a file; `offset` may mean anything elsewhere."""
+    try:
+        return "audio_filepath" in values and float(values.get("offset") or 0) > 0
+    except (TypeError, ValueError):
+        return False
 
 
 def numbered_rows(uri: str, problems: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -19,7 +19,7 @@ from funasr_beam.model.recognizers.base import RemoteSettings
 from funasr_beam.model.records import Seconds
 from funasr_beam.model.redaction import HIDDEN, redact
 
-_TRY_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+_TRY_AGAIN = frozenset({408, 409, 425, 429, *range(500, 600)})
 _LARGEST_ANSWER = 4 * 2**20
 _LONGEST_PAUSE_S = 60.0
 _PROBE_TIMEOUT_S = 15.0

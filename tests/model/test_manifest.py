@@ -31,6 +31,11 @@ def test_nemo_manifests_are_read(tmp_path):
     assert row.metadata == {"duration": "3.5"}
 
 
+@pytest.mark.parametrize("text", ["uri,offset\na.wav,3\n", "audio_filepath,offset\na.wav,0.0\nb.wav,\nc.wav,x\n"])
+def test_an_offset_that_means_no_part_of_a_file_is_metadata(tmp_path, text):
+    assert len(rows_of(tmp_path / "m.csv", text)) == text.count("\n") - 1
+
+
 def test_parquet_manifests_are_read(tmp_path):
     table = pa.table({"uri": ["s3://b/a.wav"], "hotwords": [["x", "y"]], "reference": [None]})
     pq.write_table(table, tmp_path / "m.parquet")
@@ -66,6 +71,7 @@ def test_an_unknown_language_fails_one_recording_only(tmp_path):
     [
         ("m.csv", "file\na.wav\n", "row 1: has no uri"),
         ("m.csv", "uri,id\na.wav,1\nb.wav,1\n", "row 2: id 1 is there twice"),
+        ("m.json", '{"audio_filepath": "a.wav", "offset": 2.5, "text": "b"}', "row 1: is a part of a file"),
         ("m.jsonl", '{"uri": "a.wav"}\nnot json\n', "line 2: is not JSON"),
         ("m.jsonl", "[1]\n", "line 1: is not a JSON object"),
         ("m.parquet", "no parquet", "Parquet"),

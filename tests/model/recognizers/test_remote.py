@@ -90,6 +90,7 @@ def test_pauses_grow_and_are_never_endless(server):
     ("behaviour", "cause"),
     [
         ("status:503", Cause.REMOTE_UNAVAILABLE),
+        ("status:522", Cause.REMOTE_UNAVAILABLE),
         ("status:429", Cause.REMOTE_UNAVAILABLE),
         ("cut", Cause.REMOTE_UNAVAILABLE),
         ("body:<html>no</html>", Cause.REMOTE_ANSWER),
