@@ -13,11 +13,19 @@ import pyarrow.compute as pc
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.listing import uri_at
 from funasr_beam.model.storage import Folder, locate
+from funasr_beam.model.tables import TABLES
 from funasr_beam.pipeline.claim import only_run
 from funasr_beam.pipeline.compaction import finish_compactions, keep_only
 from funasr_beam.pipeline.current import current_rows, stored_rows
 from funasr_beam.pipeline.report.write import REPORT
-from funasr_beam.pipeline.run_folder import METRICS, read_if_sound, write_json
+from funasr_beam.pipeline.run_folder import (
+    METRICS,
+    finished_run_ids,
+    list_runs,
+    part_names,
+    read_if_sound,
+    write_json,
+)
 from funasr_beam.pipeline.views import open_views, where_problem
 
 _WORK = ("_work/units", "_work/plans")
@@ -35,12 +43,13 @@ class Wanted:
 class Forgotten:
     """What was deleted."""
 
+    found: pa.Table  # the current rows among it
     rows: int  # of `recordings`, superseded ones too
     pages: int  # reports, which quote transcripts
 
 
 def uris_of(lines: Sequence[str]) -> list[str]:
-    """Paths and URIs as the tables name them; empty lines count as nothing.
+    """Paths and URIs as the tables name them; blank lines count as nothing. Names may begin or end with blanks.
 
     Raises:
         UsageError: some are neither.
@@ -48,9 +57,9 @@ def uris_of(lines: Sequence[str]) -> list[str]:
     uris, problems = [], []
     for number, line in enumerate(lines, start=1):
         try:
-            uris += [uri_at(*locate(line.strip()))] if line.strip() else []
-        except (ValueError, ImportError) as error:
-            problems.append(f"line {number}: {line.strip()}: {error}")
+            uris += [uri_at(*locate(line))] if line.strip() else []
+        except (ValueError, TypeError, ImportError, OSError) as error:
+            problems.append(f"line {number}: {line}: {error}")
     if problems:
         raise UsageError("the list of recordings cannot be used:", problems)
     return uris
@@ -58,6 +67,8 @@ def uris_of(lines: Sequence[str]) -> list[str]:
 
 def find(output: Folder, wanted: Wanted) -> pa.Table:
     """The current rows of the recordings that are wanted, by URI, with `status` and `duration`.
+
+    A recording is what is at a URI: where one row of several ids matches, all of that URI are wanted.
 
     Raises:
         UsageError: the condition cannot be used.
@@ -75,16 +86,17 @@ def forget(output: Folder, wanted: Wanted) -> Forgotten:
         UsageError: the condition cannot be used.
     """
     with only_run(output) as claim:
-        finish_compactions(output)
         _check_no_work_left(output)
-        uris = pc.unique(find(output, wanted)["uri"])
-        if not len(uris):
-            return Forgotten(0, 0)
-        stored, current = stored_rows(output), current_rows(output)
+        _drop_unfinished(output)
+        found = find(output, wanted)  # before what a killed command had begun is done to its end: its rows are among it
+        uris, stored = pc.unique(found["uri"]), stored_rows(output)
         gone = stored.filter(_are_among(stored, uris)).num_rows
-        pages = _clear_runs(output, set(uris.to_pylist()))  # first: what is killed here finds its recordings again
-        keep_only(current.filter(pc.invert(_are_among(current, uris))), output, claim)
-        return Forgotten(gone, pages)
+        pages = _clear_runs(output, set(uris.to_pylist())) if gone else 0  # first: what is killed here finds them again
+        finish_compactions(output)
+        if gone:
+            current = current_rows(output)
+            keep_only(current.filter(pc.invert(_are_among(current, uris))), output, claim)
+        return Forgotten(found, gone, pages)
 
 
 def _matching(output: Folder, where: str) -> list[str]:
@@ -93,6 +105,8 @@ def _matching(output: Folder, where: str) -> list[str]:
     with open_views(output) as connection:
         try:  # the relation takes an expression, and nothing behind it
             found = connection.table("recordings").filter(where).project("uri").fetchall()
+        except duckdb.IOException:  # no fault of the condition
+            raise
         except duckdb.Error as error:
             raise where_problem(error) from error
     return [uri for (uri,) in found]
@@ -108,6 +122,17 @@ def _check_no_work_left(output: Folder) -> None:
             f"{output.show()} holds the work of a run that was stopped, which may tell of these recordings: let the "
             f"same transcribe command end first, or delete {' and '.join(output.show(folder) for folder in _WORK)}"
         )
+
+
+def _drop_unfinished(output: Folder) -> None:
+    """Remove what runs without a `_SUCCESS` had published; there is no work left with which one could go on."""
+    finished = set(finished_run_ids(output))
+    for table in TABLES:
+        for run_id in part_names(output, table).keys() - finished:
+            output.remove(f"{table}/run={run_id}")
+    for run in list_runs(output):
+        if run.id not in finished:
+            output.remove(f"{run.folder}/{REPORT}")
 
 
 def _clear_runs(output: Folder, uris: set[str]) -> int:

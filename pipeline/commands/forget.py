@@ -21,9 +21,9 @@ examples:
   funasr-beam forget OUT --where "metadata['consent'] = 'withdrawn'" --yes
   funasr-beam forget s3://bucket/OUT --uris deleted.txt --yes
 
-All their rows go, of every run, and the report pages, which quote transcripts. Rows of other recordings stay as they
-are current, as after compact. May be stopped at any moment: the same command goes on. Recordings that are still in the
-input are transcribed again by the next run. Exports, backups and older versions of a bucket's objects are yours to
+All rows at their URIs go, of every run, and the report pages, which quote transcripts. Rows of other recordings stay as
+they are current, as after compact. May be stopped at any moment: the same command goes on. Recordings that are still in
+the input are transcribed again by the next run. Exports, backups and older versions of a bucket's objects are yours to
 delete.
 """
 
@@ -52,11 +52,13 @@ def run(arguments: argparse.Namespace) -> int:
     from funasr_beam.pipeline.status import open_output
 
     output = open_output(arguments.output)
-    wanted = Wanted(arguments.where, uris_of(_lines(arguments.uris)) if arguments.uris else ())
-    _print_found(find(output, wanted), wanted.uris, arguments.most)
+    wanted = Wanted(arguments.where, uris_of(_lines(arguments.uris)) if arguments.uris is not None else ())
     if arguments.yes:
-        _print_forgotten(forget(output, wanted))
+        forgotten = forget(output, wanted)  # before anything is printed: nobody may be there to read it
+        _print_found(forgotten.found, wanted.uris, arguments.most)
+        _print_forgotten(forgotten)
     else:
+        _print_found(find(output, wanted), wanted.uris, arguments.most)
         print("nothing is changed: --yes deletes them")
     return 0
 
@@ -65,10 +67,11 @@ def _lines(name: str) -> list[str]:
     from funasr_beam.model.errors import UsageError
 
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        text = data.decode("utf-8-sig")
     except (OSError, ValueError) as error:
         raise UsageError("the list of recordings cannot be read:", [f"{name}: {error}"]) from error
-    return text.splitlines()
+    return [line.removesuffix("\r") for line in text.split("\n")]  # names may have other marks that end lines
 
 
 def _print_found(found: "pa.Table", named: Sequence[str], most: int) -> None:
@@ -85,6 +88,8 @@ def _print_found(found: "pa.Table", named: Sequence[str], most: int) -> None:
         console.print(f"  and {found.num_rows - most:,} more (--most)", style="dim")
     if missing := set(named) - set(found["uri"].to_pylist()):
         console.print(f"not in this output: {len(missing):,} of the {counted(len(set(named)), 'URIs')}", style="yellow")
+        for uri in sorted(missing)[:most]:
+            console.print(f"  {uri}", style="dim", soft_wrap=True)
 
 
 def _print_forgotten(forgotten: "Forgotten") -> None:

@@ -1,8 +1,12 @@
 """What is forgotten is nowhere in the output any more; all else is as it was, and killed at any step it goes on."""
 
 import contextlib
+import io
 import json
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -120,10 +124,51 @@ def test_it_refuses_while_a_run_is_at_work_or_has_not_ended(output):
 
 def test_paths_are_named_as_the_tables_name_them(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    lines = ["a b.wav", "", f"file://{tmp_path}/c.wav ", "s3://key:secret@bucket/d.wav"]
-    assert uris_of(lines) == [f"file://{tmp_path}/a b.wav", f"file://{tmp_path}/c.wav", "s3://bucket/d.wav"]
-    with pytest.raises(UsageError, match="line 2: nowhere://x"):
-        uris_of(["a.wav", "nowhere://x"])
+    lines = ["a b.wav", " ", f"file://{tmp_path}/c.wav ", "s3://key:secret@bucket/d.wav"]
+    assert uris_of(lines) == [f"file://{tmp_path}/a b.wav", f"file://{tmp_path}/c.wav ", "s3://bucket/d.wav"]
+    for wrong in ("nowhere://x", "github://x"):
+        with pytest.raises(UsageError, match=f"line 2: {wrong}"):
+            uris_of(["a.wav", wrong])
+
+
+def test_what_a_run_without_its_success_had_published_goes_too(output):
+    add_run(Path(output.root), "3", [recording("a", fingerprint="3"), recording("d")], finished=False)
+    output.write("runs/3/report.html", b"said a.wav")
+    (Path(output.root) / "runs/3/run.json").rename(Path(output.root) / "gone.json")
+    add_run(Path(output.root), "4", [recording("a", fingerprint="4")], finished=False)
+    output.write("runs/4/report.html", b"said a.wav")
+    forget(output, A)
+    (Path(output.root) / "gone.json").unlink()
+    assert not holds(output, "a.wav")
+    assert uris(output) == {"file:///b.wav", "file:///c.wav"}
+
+
+def test_a_page_that_was_written_after_a_kill_goes_with_the_same_command(output, monkeypatch):
+    for step in range(30):
+        copy = Folder(f"{output.root}-{step}")
+        shutil.copytree(output.root, copy.root)
+        with killed_at(step, monkeypatch):
+            forget(copy, A)
+        if "file:///a.wav" in uris(copy):
+            copy.write("report.html", b"said a.wav")
+            assert forget(copy, A).rows > 0
+        assert not holds(copy, "a.wav"), step
+
+
+def test_nobody_need_read_what_the_command_says(output):
+    command = f"{sys.executable} -m funasr_beam.pipeline forget {output.root} --where true --yes"
+    subprocess.run(f"{command} | true", shell=True, check=True)
+    assert uris(output) == set()
+
+
+def test_a_list_on_standard_input_may_have_a_mark_of_its_encoding_and_odd_names(output, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("\ufeff/a.wav\r\n/x\u2028y.wav".encode())))
+    assert main(["forget", output.root, "--uris", "-"]) == 0
+    told = capsys.readouterr().out
+    assert "1 recording" in told and "not in this output: 1 of the 2 URIs" in told
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a\xff")))
+    assert main(["forget", output.root, "--uris", "-"]) == 2
+    assert main(["forget", output.root, "--uris", ""]) == 2
 
 
 def test_the_command_tells_first_and_deletes_with_yes(output, tmp_path, capsys):
