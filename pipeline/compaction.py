@@ -23,6 +23,8 @@ from funasr_beam.pipeline.run_folder import (
     finished_runs,
     new_run,
     part_names,
+    published_run_ids,
+    remove_tables,
     save_run,
 )
 
@@ -88,11 +90,9 @@ def _write(recordings: pa.Table, output: Folder, part_bytes: int, claim: Claim) 
 
 def _delete_replaced(output: Folder) -> None:
     """Delete the tables of runs that a finished compaction has replaced, oldest first."""
-    there = {run for table in TABLES for run in part_names(output, table)}
     replaced = {old for run in finished_runs(output) for old in run.replaces}
-    for run_id in sorted(replaced & there):
-        for table in TABLES:
-            output.remove(f"{table}/run={run_id}")
+    for run_id in sorted(replaced & published_run_ids(output)):
+        remove_tables(output, run_id)
 
 
 def _count_files(output: Folder) -> int:

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.listing import uri_at
 from funasr_beam.model.storage import Folder, locate
-from funasr_beam.model.tables import TABLES
 from funasr_beam.pipeline.claim import only_run
 from funasr_beam.pipeline.compaction import finish_compactions, keep_only
 from funasr_beam.pipeline.current import current_rows, stored_rows
@@ -22,8 +21,9 @@ from funasr_beam.pipeline.run_folder import (
     METRICS,
     finished_run_ids,
     list_runs,
-    part_names,
+    published_run_ids,
     read_if_sound,
+    remove_tables,
     write_json,
 )
 from funasr_beam.pipeline.views import open_views, where_problem
@@ -127,9 +127,8 @@ def _check_no_work_left(output: Folder) -> None:
 def _drop_unfinished(output: Folder) -> None:
     """Remove what runs without a `_SUCCESS` had published; there is no work left with which one could go on."""
     finished = set(finished_run_ids(output))
-    for table in TABLES:
-        for run_id in part_names(output, table).keys() - finished:
-            output.remove(f"{table}/run={run_id}")
+    for run_id in published_run_ids(output) - finished:
+        remove_tables(output, run_id)
     for run in list_runs(output):
         if run.id not in finished:
             output.remove(f"{run.folder}/{REPORT}")

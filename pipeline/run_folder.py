@@ -73,7 +73,7 @@ def open_run(output: Folder, text_hash: str) -> Run:
     save_run(output, opened)
     for old in _unfinished(output):
         if old.id != opened.id:
-            _take_back(output, old)
+            remove_tables(output, old.id)
             if old.text_hash == text_hash:
                 output.remove(old.folder)
     return opened
@@ -83,7 +83,7 @@ def discard_unfinished_compactions(output: Folder) -> None:
     """Take back what a killed compaction had written; nothing had been deleted for it."""
     for run in _unfinished(output):
         if run.kind == COMPACTION:
-            _take_back(output, run)
+            remove_tables(output, run.id)
             output.remove(run.folder)
 
 
@@ -167,6 +167,11 @@ def finished_run_ids(output: Folder) -> list[str]:
     return sorted(name.removesuffix(f"/{_SUCCESS}") for name in output.tree("runs") if name.endswith(f"/{_SUCCESS}"))
 
 
+def published_run_ids(output: Folder) -> set[str]:
+    """Ids of the runs that have a table, finished or not."""
+    return {run_id for table in TABLES for run_id in part_names(output, table)}
+
+
 def part_names(output: Folder, table: str) -> dict[str, list[str]]:
     """The published files of one table by the run in whose folder they are; one listing for all runs."""
     found: dict[str, list[str]] = {}
@@ -222,6 +227,7 @@ def write_json(output: Folder, name: str, content: Any) -> None:
     output.write(name, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def _take_back(output: Folder, run: Run) -> None:
+def remove_tables(output: Folder, run_id: str) -> None:
+    """Delete what a run has published."""
     for table in TABLES:
-        output.remove(f"{table}/run={run.id}")
+        output.remove(f"{table}/run={run_id}")

@@ -76,7 +76,7 @@ def load_complete(kind: Any, folder: Path, lower: Callable[[Any], object] | None
         RunError: weights are missing or do not fit.
     """
     keep_attention_from_cudnn()
-    torch.backends.cudnn.allow_tf32 = False  # torch's default; float32 would be a word on GPUs, and little is convolved
+    torch.backends.cudnn.allow_tf32 = False  # torch allows it; float32 would be none on GPUs, and little is convolved
     with _quiet(), _readable_errors(folder):
         model, report = (_lowered(kind, lower) if lower else kind).from_pretrained(
             folder,
