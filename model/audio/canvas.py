@@ -70,6 +70,7 @@ class Canvas:
         self.start, self.end = start, start + length
         self._shape = shape
         self._clock = clock
+        self.drift = 0  # native samples between the last frame's time stamp and its place
         self._cursor: int | None = None
 
     @property
@@ -105,15 +106,16 @@ class Canvas:
 
     def _place(self, frame: AudioFrame, shift_s: float, fallback_s: float, length: int) -> int:
         rate = self._clock.rate
+        self.drift = 0
         if frame.pts is None:
             return self._cursor if self._cursor is not None else round(fallback_s * rate)
         stamped = self._clock.native(frame.pts) + round(shift_s * rate)
         if self._cursor is None or self._cursor < self.start:
             # Still warming up: nothing is heard yet, and a decoder without a past may have cut its first frame.
             return stamped
-        if stamped == self._cursor:
-            return stamped
-        if abs(stamped - self._cursor) <= max(self._clock.slack, min(length / 2, MAX_SLACK_S * rate)):
+        drift = abs(stamped - self._cursor)
+        if drift <= max(self._clock.slack, min(length / 2, MAX_SLACK_S * rate)):
+            self.drift = drift
             return self._cursor
         self.flaws += stamped < self._cursor
         return stamped

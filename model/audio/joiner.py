@@ -34,7 +34,7 @@ class Joiner:
     def lay(self, frame: AudioFrame, shift_s: float, fallback_s: float) -> None:
         """Take a frame; the arguments are those of `Canvas.lay`."""
         pts, count = frame.pts, frame.samples
-        if pts is not None and pts == self._next_pts and shift_s == self._shift_s and self._hold(frame):
+        if pts is not None and self._follows(pts, count, shift_s) and self._hold(frame):
             self._next_pts = pts + count * self._sample_ticks
             self._held += count
             if self._held >= self._room:
@@ -46,6 +46,11 @@ class Joiner:
         self._shift_s = shift_s
         self._next_pts = pts + count * self._sample_ticks if pts is not None and self._sample_ticks else None
         self._room = min(self._most, self._canvas.room)
+
+    def _follows(self, pts: int, count: int, shift_s: float) -> bool:
+        """Whether a frame of `count` samples lies where the run that it would be joined to puts it."""
+        # Only a frame of some length is laid off its time stamp; a shorter one goes where its stamp says.
+        return pts == self._next_pts and shift_s == self._shift_s and count >= 2 * self._canvas.drift
 
     def _hold(self, frame: AudioFrame) -> bool:
         """Whether the frame is like those that are held; if so, it is one of them now."""
