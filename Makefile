@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest -p no:cacheprovider -n 3 --dist loadscope --no
 
 test: $(VENV)/.installed-test system-packages flink-parts lint  ## run every test
 	@-! command -v npm > /dev/null || $(MAKE) --no-print-directory azurite  # without it, the tests of abfs:// are skipped
-	@$(PYTEST) --durations 15 tests
+	@$(PYTEST) --hypothesis-profile repeatable --durations 15 tests
 
 test-fast: $(VENV)/.installed-test  ## run the tests that take seconds (three minutes in all)
 	@$(PYTEST) -q -m "not slow" tests

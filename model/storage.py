@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from funasr_beam.model.errors import RunError
+from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.redaction import public_uri, redact
 from funasr_beam.model.storage_trouble import run_failure, storage_errors
 
@@ -204,11 +204,15 @@ def write_file(uri: str, data: bytes) -> str:
 
     Raises:
         RunError: it cannot be written there.
+        UsageError: it is a folder.
     """
     fs, path = locate(uri)
-    shown = path if isinstance(fs, LocalFileSystem) else public_uri(uri)
+    is_local = isinstance(fs, LocalFileSystem)
+    shown = path if is_local else public_uri(uri)
+    if is_local and Path(path).is_dir():
+        raise UsageError(f"{shown}:", ["is a folder; name the file"])
     try:
-        if isinstance(fs, LocalFileSystem):
+        if is_local:
             _replace_file(Path(path), data)
         else:
             fs.pipe_file(path, data)

@@ -26,7 +26,7 @@ from funasr_beam.pipeline.run_folder import (
     remove_tables,
     write_json,
 )
-from funasr_beam.pipeline.views import open_views, where_problem
+from funasr_beam.pipeline.views import blaming_where, chosen, open_views
 
 _WORK = ("_work/units", "_work/plans")
 
@@ -100,15 +100,8 @@ def forget(output: Folder, wanted: Wanted) -> Forgotten:
 
 
 def _matching(output: Folder, where: str) -> list[str]:
-    import duckdb
-
-    with open_views(output) as connection:
-        try:  # the relation takes an expression, and nothing behind it
-            found = connection.table("recordings").filter(where).project("uri").fetchall()
-        except duckdb.IOException:  # no fault of the condition
-            raise
-        except duckdb.Error as error:
-            raise where_problem(error) from error
+    with open_views(output) as connection, blaming_where():
+        found = chosen(connection.table("recordings"), where).project("uri").fetchall()
     return [uri for (uri,) in found]
 
 

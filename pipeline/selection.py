@@ -11,7 +11,8 @@ from funasr_beam.model.evaluation.errors import agreement
 from funasr_beam.model.evaluation.normalizers import NORMALIZERS, normalizer_for
 from funasr_beam.model.records import Seconds
 from funasr_beam.model.storage import Folder
-from funasr_beam.pipeline.views import batches, open_views, query_problem
+from funasr_beam.model.tables import TABLES
+from funasr_beam.pipeline.views import SEGMENTS_OF_RECORDINGS, batches, blaming_where, chosen, open_views
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,7 +37,7 @@ class Criteria:
     max_chars_per_s: float | None = None
     without_flags: bool = False
     min_agreement: float | None = None
-    where: str | None = None  # SQL over the columns of segments
+    where: str | None = None  # SQL over the columns of segments and of their recordings
 
     def steps(self) -> "Iterator[Step]":
         """The conditions, each as SQL, in the order in which they are applied."""
@@ -60,7 +61,7 @@ class Criteria:
             yield Step("without flags", "coalesce(len(s.flags), 0) = 0")
         if self.min_agreement is not None:
             yield Step(f"agreement >= {self.min_agreement:g}", f"agreement >= {self.min_agreement!r}")
-        if self.where:
+        if self.where is not None:
             yield Step(f"where {self.where}", f"({self.where}\n)")  # it may end with a comment
 
 
@@ -111,11 +112,13 @@ def select_segments(
         other: a second output over the same recordings, by another recogniser, for the agreement.
 
     Raises:
-        UsageError: the SQL of `where` cannot be run, or agreement is asked for without another output.
+        UsageError: `where` is no condition, or agreement is asked for without another output.
     """
     if criteria.min_agreement is not None and other is None:
         raise UsageError("--min-agreement:", ["needs --agree-with OUT2, the output of another recogniser"])
     connection.from_arrow(_AGREEMENT.empty_table()).create("agreements")
+    if criteria.where is not None:
+        chosen(connection.sql(f"SELECT s.*, a.agreement FROM {_joined()}"), criteria.where)
     if other is not None:
         _compare(connection, other)
     steps = list(criteria.steps())
@@ -124,33 +127,29 @@ def select_segments(
 
 def _funnel(connection: "duckdb.DuckDBPyConnection", steps: Sequence[Step]) -> tuple[Remaining, ...]:
     """All steps counted in one pass."""
-    import duckdb
-
     passed = ", ".join(f"coalesce({step.condition}, false) AS c{place}" for place, step in enumerate(steps))
     counts = ["count(*), coalesce(sum(length), 0)"]
     for place in range(len(steps)):
         together = " AND ".join(f"c{each}" for each in range(place + 1))
         counts.append(f"count(*) FILTER ({together}), coalesce(sum(length) FILTER ({together}), 0)")
     sql = f'SELECT {", ".join(counts)} FROM (SELECT s."end" - s.start AS length, {passed} FROM {_joined()})'
-    try:
+    with blaming_where():
         numbers = connection.sql(sql).fetchall()[0]
-    except duckdb.Error as error:
-        raise query_problem(error) from error
     names = ["all segments", *(step.name for step in steps)]
     return tuple(Remaining(name, numbers[2 * place], float(numbers[2 * place + 1])) for place, name in enumerate(names))
 
 
 def _selected(steps: Sequence[Step]) -> str:
     conditions = " AND ".join(f"coalesce({step.condition}, false)" for step in steps)
+    columns = ", ".join(f's."{name}"' for name in [*TABLES["segments"].names, "uri", "num_channels", "metadata"])
     return (
-        f"SELECT s.*, r.uri, r.num_channels, r.metadata, a.agreement FROM {_joined()} "
-        f"JOIN recordings AS r ON r.recording_id = s.recording_id WHERE {conditions} "
-        "ORDER BY r.uri, s.recording_id, s.start, s.channel, s.segment_id"  # equal outputs make equal files
+        f"SELECT {columns}, a.agreement FROM {_joined()} WHERE {conditions} "
+        "ORDER BY s.uri, s.recording_id, s.start, s.channel, s.segment_id"  # equal outputs make equal files
     )
 
 
 def _joined() -> str:
-    return "segments AS s LEFT JOIN agreements AS a ON a.segment_id = s.segment_id"
+    return f"({SEGMENTS_OF_RECORDINGS}) AS s LEFT JOIN agreements AS a ON a.segment_id = s.segment_id"
 
 
 def _compare(connection: "duckdb.DuckDBPyConnection", other: Folder) -> None:

@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 VIEWS = ("recordings", "segments", "words", "speech")
 """The names that a query may use."""
 
+SEGMENTS_OF_RECORDINGS = """
+SELECT s.*, r.uri, r.fingerprint, r.size_bytes, r.status, r.container, r.codec, r.sample_rate, r.num_channels,
+  r.channel_layout, r.duration, r.speech_duration, r.num_segments, r.num_words, r.model_id, r.metadata,
+  r.language AS recording_language, r.flags AS recording_flags, r.error_code AS recording_error_code
+FROM segments AS s JOIN recordings AS r USING (recording_id, run_id)
+"""
+"""Every segment with what is known of its recording: what a condition of a user's over segments can see."""
+
 _MEMORY = "1GB"
 _BATCH_ROWS = 8192
 
@@ -124,11 +132,34 @@ def query_problem(error: Exception) -> UsageError:
     return UsageError("the query cannot be run:", text.rstrip().splitlines())
 
 
-def where_problem(error: Exception) -> UsageError:
-    """What DuckDB says about a condition, without the query that we put around it."""
-    problems = query_problem(error).problems
-    end = next((place for place, line in enumerate(problems) if line.startswith("LINE ")), len(problems))
-    return UsageError("--where cannot be used:", [line for line in problems[:end] if line.strip()])
+def chosen(relation: "duckdb.DuckDBPyRelation", condition: str) -> "duckdb.DuckDBPyRelation":
+    """The rows for which a user's condition holds.
+
+    Raises:
+        UsageError: it is no condition over their columns, or more than one expression.
+    """
+    with blaming_where():
+        return relation.filter(condition)  # the relation takes an expression, and nothing behind it
+
+
+@contextlib.contextmanager
+def blaming_where() -> Iterator[None]:
+    """What DuckDB says about a user's condition, without the query that we put around it.
+
+    Raises:
+        UsageError: it cannot be used, or fails on some row.
+    """
+    import duckdb
+
+    try:
+        yield
+    except duckdb.IOException:  # no fault of the condition
+        raise
+    except duckdb.Error as error:
+        problems = query_problem(error).problems
+        end = next((place for place, line in enumerate(problems) if line.startswith("LINE ")), len(problems))
+        told = [line for line in problems[:end] if line.strip()]
+        raise UsageError("--where cannot be used:", told) from error
 
 
 def _make_empty(connection: "duckdb.DuckDBPyConnection") -> None:

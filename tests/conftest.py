@@ -17,6 +17,8 @@ with contextlib.suppress(ImportError):  # tests for a GPU do without
 
     # Machines are noisy: how long an example takes says nothing about whether it is right.
     settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    # The same examples each time: `make test` must not be a matter of luck. `make test-fast` looks at others.
+    settings.register_profile("repeatable", settings.get_profile("patient"), derandomize=True)
     settings.load_profile("patient")
 
 

@@ -3,7 +3,7 @@
 import argparse
 
 from funasr_beam.model.counted import counted
-from funasr_beam.pipeline.commands.numbers import at_least
+from funasr_beam.pipeline.commands.numbers import whole_from
 
 _EXAMPLES = """\
 examples:
@@ -27,7 +27,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("output", metavar="OUT", help="folder or URI of an output")
     parser.add_argument(
-        "--part-mb", type=at_least(1), default=512, metavar="N", help="size of a file at most, about (512)"
+        "--part-mb", type=whole_from(1), default=512, metavar="N", help="size of a file at most, about (512)"
     )
 
 

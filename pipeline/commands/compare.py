@@ -3,6 +3,8 @@
 import argparse
 from itertools import islice
 
+from funasr_beam.pipeline.commands.numbers import whole_from
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the subcommand."""
@@ -14,7 +16,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("output_a", metavar="OUT_A", help="folder or URI of an output")
     parser.add_argument("output_b", metavar="OUT_B", help="folder or URI of another output")
-    parser.add_argument("--most", type=int, default=20, metavar="N", help="differences to show (20)")
+    parser.add_argument("--most", type=whole_from(0), default=20, metavar="N", help="differences to show (20)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from funasr_beam.pipeline.commands.numbers import at_least
+from funasr_beam.pipeline.commands.numbers import whole_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("output", metavar="OUT", help="folder or URI of an output")
-    parser.add_argument("--runs", type=at_least(1), default=7, metavar="N", help="earlier runs to compare with (7)")
+    parser.add_argument("--runs", type=whole_from(1), default=7, metavar="N", help="earlier runs to compare with (7)")
     parser.add_argument("--run", metavar="RUN", help="the run to look at (the newest)")
     parser.add_argument("--all", action="store_true", help="show every comparison, not only alarms")
     parser.add_argument("--json", action="store_true", help="print JSON, for scripts")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from funasr_beam.model.counted import counted
 from funasr_beam.model.errors import UsageError
-from funasr_beam.pipeline.commands.numbers import at_least
+from funasr_beam.pipeline.commands.numbers import number_from, whole_from
 
 if TYPE_CHECKING:
     from funasr_beam.model.evaluation.results import EvaluatedRecording, Evaluation
@@ -57,11 +57,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "auto: raw where the reference has no digits",
     )
     parser.add_argument(
-        "--worst", type=at_least(0), default=5, metavar="N", help="recordings to show with differences (5)"
+        "--worst", type=whole_from(0), default=5, metavar="N", help="recordings to show with differences (5)"
     )
-    parser.add_argument("--max-wer", type=float, metavar="RATE", help="exit code 1 above this WER, such as 0.1")
-    parser.add_argument("--max-cer", type=float, metavar="RATE", help="the same for characters")
-    parser.add_argument("--max-mixed", type=float, metavar="RATE", help="the same for the mixed rate")
+    parser.add_argument(
+        "--max-wer", type=number_from(0), metavar="RATE", help="exit code 1 above this WER, such as 0.1"
+    )
+    parser.add_argument("--max-cer", type=number_from(0), metavar="RATE", help="the same for characters")
+    parser.add_argument("--max-mixed", type=number_from(0), metavar="RATE", help="the same for the mixed rate")
     parser.add_argument("--write", metavar="FILE", help="also write the counts of every recording as JSON Lines")
     parser.add_argument("--json", action="store_true", help="print everything as JSON, for scripts")
 

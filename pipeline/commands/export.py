@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from funasr_beam.model.counted import counted
+from funasr_beam.pipeline.commands.numbers import number_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--text", choices=("final", "raw"), default="final", help="raw: as the model said it (final)")
     parser.add_argument(
-        "--cue-s", type=float, default=7.0, metavar="S", help="longest subtitle in seconds; 0: one a segment (7)"
+        "--cue-s",
+        type=number_from(0),
+        default=7.0,
+        metavar="S",
+        help="longest subtitle in seconds; 0: one a segment (7)",
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from funasr_beam.model.counted import counted
-from funasr_beam.pipeline.commands.numbers import at_least
+from funasr_beam.pipeline.commands.numbers import whole_from
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,7 +43,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     which.add_argument("--where", metavar="SQL", help="those for which this holds, over the columns of recordings")
     which.add_argument("--uris", metavar="FILE", help="those named in a file, a path or URI on each line; - is stdin")
     parser.add_argument("--yes", action="store_true", help="delete them")
-    parser.add_argument("--most", type=at_least(0), default=20, metavar="N", help="recordings to show (20)")
+    parser.add_argument("--most", type=whole_from(0), default=20, metavar="N", help="recordings to show (20)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from funasr_beam.model.counted import counted
+from funasr_beam.model.errors import UsageError
+from funasr_beam.pipeline.commands.numbers import number_from
 
 if TYPE_CHECKING:
     from funasr_beam.pipeline.console import Console
@@ -44,15 +46,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--run", metavar="RUN", help="the rows that one run wrote, instead of the current ones")
     parser.add_argument("--json", action="store_true", help="print everything as JSON, for scripts")
-    parser.add_argument("--write", metavar="FILE", help="also write all numbers as a Parquet table")
-    parser.add_argument("--cpu-hour", type=float, default=0.0, metavar="PRICE", help="price of an hour of a CPU core")
-    parser.add_argument("--gpu-hour", type=float, default=0.0, metavar="PRICE", help="price of an hour of a GPU")
+    parser.add_argument("--write", metavar="FILE", help="also write all numbers as a table: .parquet")
+    parser.add_argument(
+        "--cpu-hour", type=number_from(0), default=0.0, metavar="PRICE", help="price of an hour of a CPU core"
+    )
+    parser.add_argument(
+        "--gpu-hour", type=number_from(0), default=0.0, metavar="PRICE", help="price of an hour of a GPU"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Count and print; gives the exit code."""
     from funasr_beam.model.metrics.groups import parse_grouping
     from funasr_beam.model.metrics.summary import Prices, summarize
+    from funasr_beam.model.storage import write_file
     from funasr_beam.pipeline.metrics import (
         measure_output,
         metrics_table,
@@ -63,6 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
     from funasr_beam.pipeline.run_folder import check_run
     from funasr_beam.pipeline.status import open_output
 
+    if arguments.write is not None and not arguments.write.endswith(".parquet"):
+        raise UsageError(f"--write {arguments.write}:", ["must end in .parquet"])
     output = open_output(arguments.output)
     groupings = [parse_grouping(text) for text in arguments.group_by]
     if arguments.run is not None:
@@ -71,8 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
     metrics = measure_output(output, groupings, arguments.run)
     totals = summarize(metrics.everything, prices)
     summary = with_groups(metrics, prices, totals)
-    if arguments.write:
-        _write(arguments.write, table_bytes(metrics_table(metrics, prices, arguments.run or "", totals)))
+    if arguments.write is not None:
+        write_file(arguments.write, table_bytes(metrics_table(metrics, prices, arguments.run or "", totals)))
     if arguments.json:
         print(json.dumps(summary, indent=2, ensure_ascii=False))
     else:
@@ -88,13 +97,6 @@ def _those(known: Sequence[str]) -> str:
         return "none has any metadata: a manifest's further columns are it"
     shown = ", ".join(f"metadata.{name}" for name in known[:_MOST_NAMES])
     return f"there are {shown}" + (", ..." if len(known) > _MOST_NAMES else "")
-
-
-def _write(path: str, data: bytes) -> None:
-    import fsspec
-
-    with fsspec.open(path, "wb") as file:
-        file.write(data)
 
 
 def _print(summary: Mapping[str, Any]) -> None:

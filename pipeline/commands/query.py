@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from funasr_beam.pipeline.commands.numbers import at_least
+from funasr_beam.pipeline.commands.numbers import whole_from
 
 _EPILOG = """\
 views (current rows of finished runs; columns: docs/tables.md):
@@ -33,7 +33,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--format", choices=("table", "csv", "json", "jsonl"), default="table", help="how to print it (table)"
     )
-    parser.add_argument("--most", type=at_least(0), default=100, metavar="N", help="rows that a table shows (100)")
+    parser.add_argument("--most", type=whole_from(0), default=100, metavar="N", help="rows that a table shows (100)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -2,12 +2,14 @@
 
 import argparse
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from funasr_beam.model.counted import counted
 from funasr_beam.model.errors import UsageError
+from funasr_beam.pipeline.commands.numbers import number_from
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,8 +24,8 @@ examples:
   funasr-beam select OUT --min-bandwidth 7000 --where "len(words) > 3 and text not like '%?%'"
 
 Only what was stored is read, so other thresholds take seconds and no model. A value that is not known (an SNR where
-there is no pause to hear the noise in) passes no threshold. --output: .parquet (all columns, with uri, metadata and
-agreement) or .jsonl (a manifest as NeMo reads it, with channel).
+there is no pause to hear the noise in) passes no threshold. Columns for --where: docs/export.md, and agreement.
+--output: .parquet (all columns, with uri, metadata and agreement) or .jsonl (a manifest as NeMo reads it).
 """
 
 
@@ -40,21 +42,22 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--language", action="append", default=[], metavar="CODE", help="only this language, code or name; repeatable"
     )
-    for option, what in (
-        ("--min-s", "shortest segment, in seconds"),
-        ("--max-s", "longest segment, in seconds"),
-        ("--min-confidence", "0 to 1"),
-        ("--min-snr", "signal-to-noise ratio in dB"),
-        ("--max-clipping", "share of samples at full scale, 0 to 1"),
-        ("--min-bandwidth", "in Hz; telephone speech has about 4000"),
-        ("--min-chars-per-s", "characters per second"),
-        ("--max-chars-per-s", "characters per second"),
-        ("--min-agreement", "with the other output, 0 to 1"),
+    amount, share = number_from(0), number_from(0, 1)
+    for option, kind, what in (
+        ("--min-s", amount, "shortest segment, in seconds"),
+        ("--max-s", amount, "longest segment, in seconds"),
+        ("--min-confidence", share, "0 to 1"),
+        ("--min-snr", number_from(-math.inf), "signal-to-noise ratio in dB"),
+        ("--max-clipping", share, "share of samples at full scale, 0 to 1"),
+        ("--min-bandwidth", amount, "in Hz; telephone speech has about 4000"),
+        ("--min-chars-per-s", amount, "characters per second"),
+        ("--max-chars-per-s", amount, "characters per second"),
+        ("--min-agreement", share, "with the other output, 0 to 1"),
     ):
-        parser.add_argument(option, type=float, metavar="X", help=what)
+        parser.add_argument(option, type=kind, metavar="X", help=what)
     parser.add_argument("--agree-with", metavar="OUT2", help="output of another recogniser over the same recordings")
     parser.add_argument("--without-flags", action="store_true", help="leave out segments with any flag")
-    parser.add_argument("--where", metavar="SQL", help="any condition over the columns of segments")
+    parser.add_argument("--where", metavar="SQL", help="any condition over segments and their recordings")
     parser.add_argument("--output", metavar="FILE", help="write the selected segments: .parquet or .jsonl")
     parser.add_argument("--json", action="store_true", help="print the funnel as JSON, for scripts")
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from funasr_beam.model.counted import counted
-from funasr_beam.pipeline.commands.numbers import at_least
+from funasr_beam.pipeline.commands.numbers import whole_from
 
 if TYPE_CHECKING:
     from funasr_beam.pipeline.status import OutputStatus
@@ -21,7 +21,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("output", metavar="OUT", help="folder or URI of an output")
     parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
-    parser.add_argument("--most", type=at_least(0), default=20, metavar="N", help="recordings in trouble to show (20)")
+    parser.add_argument(
+        "--most", type=whole_from(0), default=20, metavar="N", help="recordings in trouble to show (20)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from funasr_beam.model.errors import RunError, UsageError
+from funasr_beam.pipeline.commands.numbers import number_from
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -15,8 +16,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("what", choices=("samples", "corpus"), help="the recordings of samples/, or a training corpus")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="where to write")
-    parser.add_argument("--hours", type=float, default=1.0, metavar="N", help="corpus: hours of audio (1)")
-    parser.add_argument("--longest", type=float, default=12.0, metavar="S", help="corpus: longest utterance (12)")
+    parser.add_argument("--hours", type=number_from(0), default=1.0, metavar="N", help="corpus: hours of audio (1)")
+    parser.add_argument(
+        "--longest", type=number_from(1), default=12.0, metavar="S", help="corpus: longest utterance (12)"
+    )
     parser.add_argument("--split", choices=("train", "heldout"), default="train", help="corpus: whose texts (train)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="corpus: another seed, another corpus (0)")
 

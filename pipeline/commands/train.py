@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from funasr_beam.model.errors import RunError, UsageError
+from funasr_beam.pipeline.commands.numbers import number_from, whole_from
 
 if TYPE_CHECKING:
     from funasr_beam.model.demo_speech.corpus import CorpusRecipe
@@ -26,9 +27,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--corpus", type=Path, metavar="DIR", help="folder of JSON Lines manifests to train on; none: synthetic speech"
     )
-    parser.add_argument("--hours", type=float, metavar="N", help="hours of synthetic speech (the preset's)")
-    parser.add_argument("--minutes", type=float, metavar="N", help="minutes of training altogether (the preset's)")
-    parser.add_argument("--threads", type=int, default=2, metavar="N", help="processes of one thread each (2)")
+    parser.add_argument("--hours", type=number_from(0), metavar="N", help="hours of synthetic speech (the preset's)")
+    parser.add_argument(
+        "--minutes", type=number_from(0), metavar="N", help="minutes of training altogether (the preset's)"
+    )
+    parser.add_argument(
+        "--threads", type=whole_from(1), default=2, metavar="N", help="processes of one thread each (2)"
+    )
     parser.add_argument("--export-only", action="store_true", help="only write the checkpoint of the last saved state")
 
 

@@ -5,6 +5,8 @@ import signal
 from pathlib import Path
 from types import FrameType
 
+from funasr_beam.pipeline.commands.numbers import whole_from
+
 _EXAMPLES = """\
 examples:
   funasr-beam worker-pool
@@ -24,7 +26,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--port", type=int, default=50000, metavar="N", help="where to listen (50000)")
+    parser.add_argument(
+        "--port", type=whole_from(0, 65_535), default=50000, metavar="N", help="where to listen (50000)"
+    )
     parser.add_argument("--logs", type=Path, metavar="FOLDER", help="a log file for each worker, instead of stderr")
 
 

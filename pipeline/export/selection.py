@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from funasr_beam.pipeline.export.records import ExportRecording, ExportSegment, ExportWord
-from funasr_beam.pipeline.views import batches, where_problem
+from funasr_beam.pipeline.views import SEGMENTS_OF_RECORDINGS, batches, blaming_where, chosen
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,13 +33,10 @@ FROM (
 """
 """A name from the last part of the URI and a hash of all of it: stays the same whatever else there is."""
 
-_ITEMS = """
+_ITEMS = f"""
 CREATE VIEW items AS
-SELECT s.*, r.name, r.uri, r.fingerprint, r.size_bytes, r.status, r.container, r.codec, r.sample_rate, r.num_channels,
-  r.channel_layout, r.duration, r.speech_duration, r.num_segments, r.num_words, r.model_id, r.metadata,
-  r.language AS recording_language, r.flags AS recording_flags, r.error_code AS recording_error_code
-FROM segments s JOIN named_recordings r USING (recording_id, run_id)
-WHERE s.text IS NOT NULL AND trim(s.text) <> ''
+SELECT i.*, n.name FROM ({SEGMENTS_OF_RECORDINGS}) AS i JOIN named_recordings AS n USING (recording_id, run_id)
+WHERE i.text IS NOT NULL AND trim(i.text) <> ''
 """
 
 _RECORDING_COLUMNS = (
@@ -80,7 +77,7 @@ class Selection:
         connection.execute(_RECORDINGS)
         connection.execute(_ITEMS)
         if choice.where is not None:
-            self._check_where(choice.where)
+            chosen(connection.table("items"), choice.where)
 
     def recordings(self) -> Iterator[ExportRecording]:
         """Every recording with a transcript and its chosen segments, by name; with `where`, only those with any."""
@@ -129,16 +126,6 @@ class Selection:
     def _text(self) -> str:
         return "text_raw" if self._choice.raw_text else "text"
 
-    def _check_where(self, where: str) -> None:
-        import duckdb
-
-        try:
-            items = self._connection.table("items")
-            items.filter(where).limit(0).fetchall()  # the relation takes an expression, and nothing behind it
-            self._connection.sql(f"SELECT 1 FROM items WHERE {self._condition} LIMIT 0").fetchall()
-        except duckdb.Error as error:
-            raise where_problem(error) from error
-
     def _recording_rows(self) -> str:
         return f"SELECT {_RECORDING_COLUMNS} FROM named_recordings ORDER BY name, recording_id"
 
@@ -154,12 +141,8 @@ class Selection:
         return int(value or 0)
 
     def _batches(self, sql: str) -> Iterator["pa.RecordBatch"]:
-        import duckdb
-
-        try:
+        with blaming_where():
             reader = self._connection.cursor().sql(sql).to_arrow_reader(_BATCH_ROWS)
-        except duckdb.Error as error:  # `where` fails on some row
-            raise where_problem(error) from error
         yield from batches(reader)
 
 

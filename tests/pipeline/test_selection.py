@@ -131,6 +131,9 @@ def agreed(text):
     [
         (["--min-agreement", "0.9"], "--agree-with"),
         (["--where", "nonsense > 3"], "nonsense"),
+        (["--where", "false) OR (true"], "--where cannot be used"),
+        (["--where", ""], "--where cannot be used"),
+        (["--where", "text::INTEGER = 1"], "--where cannot be used"),
         (["--output", "corpus.csv"], ".parquet or .jsonl"),
     ],
 )
@@ -152,6 +155,15 @@ def test_a_language_may_be_told_by_its_name_and_an_unknown_one_is_a_mistake(outp
     assert funnel(capsys, output, "--language", "Mandarin") == by_code
     assert main(["select", output.show(), "--language", "klingonese"]) == 2
     assert "klingonese" in capsys.readouterr().err
+
+
+def test_a_condition_sees_the_recording_and_the_agreement(output, tmp_path, capsys):
+    everything = funnel(capsys, output)[-1]["segments"]
+    for where in ("uri like '%a%' and status = 'ok' and duration > 1", "agreement is null"):
+        assert funnel(capsys, output, "--where", where)[-1]["segments"] == everything
+    assert funnel(capsys, output, "--where", "uri like '%other%'")[-1]["segments"] == 0
+    other = make(tmp_path / "other").show()
+    assert funnel(capsys, output, "--agree-with", other, "--where", "agreement = 1")[-1]["segments"] == everything
 
 
 def test_a_condition_may_end_with_a_comment(output, capsys):

@@ -193,5 +193,6 @@ def test_a_page_elsewhere_is_a_file_and_nothing_beside_it(tmp_path):
     for target in (tmp_path / "pages/a.html", tmp_path / "pages/a.html"):
         assert main(["report", output.uri, "--output", str(target)]) == 0
     assert [path.name for path in (tmp_path / "pages").iterdir()] == ["a.html"]
-    assert main(["report", output.uri, "--output", str(tmp_path / "pages")]) == 3
+    assert main(["report", output.uri, "--output", str(tmp_path / "pages")]) == 2
+    assert main(["report", output.uri, "--output", str(tmp_path / "pages/a.html/b.html")]) == 3
     assert not list(tmp_path.glob("*.tmp"))
