@@ -204,7 +204,7 @@ class Lease:
 
 def _at_work(output: Folder, holder: Holder | None) -> RunError:
     who = f" (on {holder.host}, process {holder.pid}, since {holder.since})" if holder else ""
-    return RunError(f"another run is at work in {output.show()}{who}; wait for it, or choose another --output")
+    return RunError(f"another run is at work in {output.show()}{who}; wait until it has ended")
 
 
 def _encode(holder: Holder) -> bytes:

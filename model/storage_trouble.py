@@ -57,6 +57,7 @@ _BY_ERRNO = {
 _NO_MORE_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 _NO_CREDENTIALS = frozenset({"NoCredentialsError", "DefaultCredentialsError"})
 _HOW_TO_LOG_IN = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or what your storage uses)"
+MAY_BE_GONE = "compact and forget delete files while others read: the same command again"
 SAME_COMMAND = "what is committed is kept, and the same command goes on from there"
 
 

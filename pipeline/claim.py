@@ -58,7 +58,7 @@ def _lock(output: Folder) -> IO[str]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         file.close()
-        raise RunError(f"another run is at work in {output.show()}; wait for it, or choose another --output") from error
+        raise RunError(f"another run is at work in {output.show()}; wait until it has ended") from error
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise

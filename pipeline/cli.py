@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.redaction import RedactingFormatter, RedactingStream, redact, visible
-from funasr_beam.model.storage_trouble import SAME_COMMAND, storage_errors
+from funasr_beam.model.storage_trouble import MAY_BE_GONE, SAME_COMMAND, storage_errors
 from funasr_beam.model.version import __version__
 from funasr_beam.pipeline.open_files import raise_open_files
 from funasr_beam.pipeline.streams import WithoutWorkerTracebacks, prepare_streams
@@ -102,7 +102,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_OK
     except storage_errors() as error:
         _log.debug("The storage failed", exc_info=True)
-        return _complain(f"the storage failed: {error}", EXIT_CANNOT_GO_ON)
+        said = f"the storage failed: {error}" + (f"; {MAY_BE_GONE}" if isinstance(error, FileNotFoundError) else "")
+        return _complain(said, EXIT_CANNOT_GO_ON)
 
 
 def _called(command: ModuleType, arguments: argparse.Namespace) -> int:

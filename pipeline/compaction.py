@@ -63,18 +63,20 @@ def finish_compactions(output: Folder) -> None:
     _delete_replaced(output)
 
 
-def keep_only(recordings: pa.Table, output: Folder, claim: Claim, part_bytes: int = PART_BYTES) -> str:
+def keep_only(
+    recordings: pa.Table, output: Folder, claim: Claim, part_bytes: int = PART_BYTES, kind: str = COMPACTION
+) -> str:
     """Leave an output these current rows, in all its tables, as one run of which the id is given; no other is there."""
-    run_id = _write(recordings, output, part_bytes, claim)
+    run_id = _write(recordings, output, part_bytes, claim, kind)
     claim()
     _delete_replaced(output)
     return run_id
 
 
-def _write(recordings: pa.Table, output: Folder, part_bytes: int, claim: Claim) -> str:
+def _write(recordings: pa.Table, output: Folder, part_bytes: int, claim: Claim, kind: str) -> str:
     finished = finished_run_ids(output)
     replaced = tuple(run for run in part_names(output, "recordings") if run in set(finished))
-    run = new_run(output, text_hash="", kind=COMPACTION, replaces=replaced)
+    run = new_run(output, text_hash="", kind=kind, replaces=replaced)
     save_run(output, run)
     with TableDrafts(output, run.id, part_bytes) as tables:
         for table in TABLES:

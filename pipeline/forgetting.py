@@ -18,6 +18,7 @@ from funasr_beam.pipeline.compaction import finish_compactions, keep_only
 from funasr_beam.pipeline.current import current_rows, stored_rows
 from funasr_beam.pipeline.report.write import REPORT
 from funasr_beam.pipeline.run_folder import (
+    FORGETTING,
     METRICS,
     finished_run_ids,
     list_runs,
@@ -95,7 +96,7 @@ def forget(output: Folder, wanted: Wanted) -> Forgotten:
         finish_compactions(output)
         if gone:
             current = current_rows(output)
-            keep_only(current.filter(pc.invert(_are_among(current, uris))), output, claim)
+            keep_only(current.filter(pc.invert(_are_among(current, uris))), output, claim, kind=FORGETTING)
         return Forgotten(found, gone, pages)
 
 

@@ -18,7 +18,8 @@ from funasr_beam.model.tables import TABLES
 
 TRANSCRIPTION = "transcribe"
 COMPACTION = "compact"
-"""The kinds of run: one that transcribed, and one that only moved rows."""
+FORGETTING = "forget"
+"""The kinds of run: one that transcribed, one that only moved rows, and one that moved those that were to stay."""
 
 _log = logging.getLogger("funasr_beam")
 METRICS = "metrics.json"
@@ -42,7 +43,12 @@ class Run:
     units: int | None = None  # None: not planned yet
     recordings: int | None = None
     kind: str = TRANSCRIPTION
-    replaces: tuple[str, ...] = ()  # runs whose rows a compaction has taken over
+    replaces: tuple[str, ...] = ()  # runs whose rows this one has taken over
+
+    @property
+    def transcribed(self) -> bool:
+        """Whether its rows are its own work; otherwise they were moved here."""
+        return self.kind == TRANSCRIPTION
 
     @property
     def folder(self) -> str:
@@ -82,7 +88,7 @@ def open_run(output: Folder, text_hash: str) -> Run:
 def discard_unfinished_compactions(output: Folder) -> None:
     """Take back what a killed compaction had written; nothing had been deleted for it."""
     for run in _unfinished(output):
-        if run.kind == COMPACTION:
+        if not run.transcribed:
             remove_tables(output, run.id)
             output.remove(run.folder)
 

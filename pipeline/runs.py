@@ -19,7 +19,7 @@ class RunEntry:
     run_id: str
     started_at: str
     state: str  # finished, unfinished, or compacted: its rows have moved to a newer run
-    kind: str  # transcribe or compact
+    kind: str  # transcribe, compact or forget
     model: str | None
     config_hash: str
     recordings: Mapping[str, int]  # by status

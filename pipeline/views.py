@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from fsspec.implementations.local import LocalFileSystem
 
 from funasr_beam.model.errors import RunError, UsageError
+from funasr_beam.model.redaction import redact
 from funasr_beam.model.storage import Folder
+from funasr_beam.model.storage_trouble import MAY_BE_GONE
 from funasr_beam.model.tables import TABLES
 from funasr_beam.pipeline.latest_sql import WORDS, as_glob, latest_sql
 from funasr_beam.pipeline.thread_files import ThreadFiles
@@ -35,6 +37,9 @@ FROM segments AS s JOIN recordings AS r USING (recording_id, run_id)
 """
 """Every segment with what is known of its recording: what a condition of a user's over segments can see."""
 
+_TRACEBACK = "Traceback (most recent call last)"
+_CANNOT_OPEN = 'Cannot open file "'
+_GONE = ("FileNotFoundError", "No such file or directory")
 _MEMORY = "1GB"
 _BATCH_ROWS = 8192
 
@@ -57,13 +62,32 @@ def open_views(output: Folder, finishing: str | None = None) -> Iterator["duckdb
     try:
         with _connected(output, finishing) as connection:
             yield connection
-    except (duckdb.InvalidInputException, duckdb.IOException) as error:
+    except (duckdb.Error, OSError, ValueError) as error:
+        if said := _failed_read(error):
+            raise RunError(f"{output.show()}: {_not_there(said)}") from error
+        if not isinstance(error, duckdb.InvalidInputException | duckdb.IOException):
+            raise
         what = str(error).splitlines()[0]
         raise RunError(
             f"{output.show()}: a table is damaged or cannot be read ({what}); restore its file from a copy, or delete "
             "the folders of its run in recordings, segments and speech: the same transcribe command then does their "
             "recordings again"
         ) from error
+
+
+def _failed_read(error: Exception) -> str | None:
+    """What was said when a file could not be opened or read; None: the fault is the query's, or the file's."""
+    text = str(error)
+    if text.startswith(_TRACEBACK):  # of a file system of Python's, through DuckDB
+        lines = text[text.rindex(_TRACEBACK) :].splitlines()
+        return next((line for line in lines[1:] if not line.startswith(" ")), None)
+    return next((line for line in text.splitlines() if _CANNOT_OPEN in line), None)
+
+
+def _not_there(said: str) -> str:
+    if any(each in said for each in _GONE):
+        return f"a file is there no more ({redact(said)}); {MAY_BE_GONE}"
+    return f"a file could not be read ({redact(said)}); try again later"
 
 
 def _connected(output: Folder, finishing: str | None) -> "duckdb.DuckDBPyConnection":
@@ -106,6 +130,8 @@ def select(connection: "duckdb.DuckDBPyConnection", sql: str) -> "pa.RecordBatch
         _check_statement(connection, sql)
         return connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
     except duckdb.Error as error:
+        if _failed_read(error):
+            raise
         raise query_problem(error) from error
 
 
@@ -120,6 +146,8 @@ def batches(reader: "pa.RecordBatchReader") -> Iterator["pa.RecordBatch"]:
     try:
         yield from reader
     except (duckdb.Error, OSError, ValueError) as error:
+        if _failed_read(error):
+            raise
         raise query_problem(error) from error
 
 
@@ -153,9 +181,9 @@ def blaming_where() -> Iterator[None]:
 
     try:
         yield
-    except duckdb.IOException:  # no fault of the condition
-        raise
     except duckdb.Error as error:
+        if isinstance(error, duckdb.IOException) or _failed_read(error):  # no fault of the condition
+            raise
         problems = query_problem(error).problems
         end = next((place for place, line in enumerate(problems) if line.startswith("LINE ")), len(problems))
         told = [line for line in problems[:end] if line.strip()]

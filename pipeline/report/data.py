@@ -11,7 +11,7 @@ from funasr_beam.model.records import Seconds
 from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.metrics import CURRENT, Source, measure
 from funasr_beam.pipeline.report.alarms import DriftReport, read_drift
-from funasr_beam.pipeline.run_folder import COMPACTION, METRICS, Run, finished_run_ids, list_runs, read_if_sound
+from funasr_beam.pipeline.run_folder import METRICS, Run, finished_run_ids, list_runs, read_if_sound
 from funasr_beam.pipeline.status import IncompleteRecording
 from funasr_beam.pipeline.views import open_views
 
@@ -158,7 +158,7 @@ def _of_run(run_id: str) -> Source:
 def _runs(output: Folder, last: str | None) -> list[Run]:
     """Finished runs that transcribed, oldest first, up to one of them that may not be finished yet."""
     finished = {run_id for run_id in finished_run_ids(output) if last is None or run_id < last}
-    return [run for run in list_runs(output) if run.kind != COMPACTION and (run.id == last or run.id in finished)]
+    return [run for run in list_runs(output) if run.transcribed and (run.id == last or run.id in finished)]
 
 
 def _figures(output: Folder, run: Run) -> RunFigures:

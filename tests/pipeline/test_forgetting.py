@@ -183,6 +183,8 @@ def test_the_command_tells_first_and_deletes_with_yes(output, tmp_path, capsys):
     assert main([*command, "--yes"]) == 0
     assert "deleted: 2 rows of recordings" in capsys.readouterr().out
     assert uris(output) == {"file:///b.wav", "file:///c.wav"}
+    assert main(["runs", output.root]) == 0
+    assert "forget: finished" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [[], ["--uris", "nowhere.txt"], ["--where", "true", "--uris", "x"]])

@@ -1,5 +1,8 @@
 """SQL over an output: the current rows, and nothing else on the machine."""
 
+import itertools
+
+import duckdb
 import fsspec
 import pytest
 from hypothesis import given
@@ -7,7 +10,9 @@ from hypothesis import strategies as st
 
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.storage import Folder
+from funasr_beam.pipeline.cli import main
 from funasr_beam.pipeline.run_folder import Run, save_run
+from funasr_beam.pipeline.thread_files import ThreadFiles
 from funasr_beam.pipeline.views import VIEWS, batches, open_views, select
 from tests.pipeline.outputs import add_run, recording, segment
 
@@ -50,6 +55,40 @@ def test_every_view_can_be_read_in_an_output_without_rows(view, tmp_path):
 def test_an_output_whose_first_run_goes_on_is_empty(tmp_path):
     save_run(Folder(str(tmp_path)), Run("run1", "texthash", "2026-01-01T00:00:00+00:00"))
     assert [rows(Folder(str(tmp_path)), f"select count(*) from {view}") for view in VIEWS] == [[(0,)]] * 4
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("part-0"), PermissionError("Forbidden")])
+@pytest.mark.parametrize("after", [0, 4, 8])
+def test_a_file_that_cannot_be_read_any_more_is_no_fault_of_the_query_or_the_table(output, monkeypatch, error, after):
+    store, opened = fsspec.filesystem("memory"), ThreadFiles.open
+    store.put(output.root, f"/views/{type(error).__name__}-{after}", recursive=True)
+    count = itertools.count()
+
+    def failing(files, path, *arguments, **options):
+        if next(count) >= after:
+            raise error
+        return opened(files, path, *arguments, **options)
+
+    monkeypatch.setattr(ThreadFiles, "open", failing)
+    told = "is there no more .*part-0.*the same command again" if error.args == ("part-0",) else "Forbidden.*try again"
+    with pytest.raises(RunError, match=told):
+        rows(Folder(f"memory://views/{type(error).__name__}-{after}"), "select text from segments order by 1")
+
+
+def test_a_table_that_is_deleted_meanwhile_is_not_called_damaged(output):
+    said = 'IO Error: Cannot open file "part-0": No such file or directory'
+    for kind in (duckdb.IOException, OSError):  # where a query begins, and where its rows are fetched
+        with pytest.raises(RunError, match=r"is there no more .*compact and forget delete"), open_views(output):
+            raise kind(said)
+
+
+def test_the_same_of_a_command_that_reads_without_sql(tmp_path, capsys):
+    output = add_run(tmp_path, "run1", [recording("a")])
+    (part,) = tmp_path.glob("recordings/run=*/*")
+    part.unlink()
+    part.symlink_to(tmp_path / "gone")  # it is listed, and cannot be opened
+    assert main(["status", output.show()]) == 3
+    assert "compact and forget delete files" in capsys.readouterr().err
 
 
 def test_an_output_in_an_object_store_is_read_through_its_file_system(output):
