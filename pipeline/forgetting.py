@@ -62,7 +62,7 @@ def uris_of(lines: Sequence[str]) -> list[str]:
         except (ValueError, TypeError, ImportError, OSError) as error:
             problems.append(f"line {number}: {line}: {error}")
     if problems:
-        raise UsageError("the list of recordings cannot be used:", problems)
+        raise UsageError.counting("in the list of recordings", problems)
     return uris
 
 
