@@ -12,6 +12,7 @@ from funasr_beam.model.evaluation.recordings import HypothesisSegment, Rules, sc
 from funasr_beam.model.evaluation.references import ReferenceTurn, TimedToken, read_references
 from funasr_beam.model.evaluation.results import EvaluatedRecording, Evaluation
 from funasr_beam.model.storage import Folder
+from funasr_beam.pipeline.matching import match_references
 from funasr_beam.pipeline.views import open_views
 
 if TYPE_CHECKING:
@@ -38,36 +39,6 @@ CREATE TEMP TABLE turns AS
 SELECT row_number() OVER () AS place, recording_id AS id, uri, reference AS text, NULL::INTEGER AS channel,
   NULL::DOUBLE AS start_s, NULL::STRUCT(word VARCHAR, start_s DOUBLE, end_s DOUBLE)[] AS words
 FROM recordings WHERE reference IS NOT NULL"""
-
-# A reference finds its recording by id, by the same place, by the end of the place (folders at least), by the file's
-# name without its ending; the first of these that finds any is taken. Of several references that find one recording the
-# nearest is its own: what belongs to tuesday/call.mp3 is not said in monday/call.mp3.
-_MATCHES = """\
-CREATE TEMP TABLE matches AS
-WITH named AS (
-  SELECT DISTINCT id, uri, regexp_extract(coalesce(uri, id), '([^/]*)$', 1) AS name FROM turns
-), heard AS (
-  SELECT recording_id, uri, regexp_extract(uri, '([^/]*)$', 1) AS name FROM recordings
-), found AS (
-  SELECT n.id, n.uri, h.recording_id, 1 AS way FROM named AS n JOIN heard AS h ON h.recording_id = n.id
-  UNION ALL
-  SELECT n.id, n.uri, h.recording_id, 2 FROM named AS n JOIN heard AS h ON h.uri = n.uri OR h.uri = 'file://' || n.uri
-  UNION ALL
-  SELECT n.id, n.uri, h.recording_id, 3 FROM named AS n JOIN heard AS h ON h.name = n.name
-  WHERE ends_with(h.uri, '/' || ltrim(regexp_replace(n.uri, '^[.]/', ''), '/'))
-  UNION ALL
-  SELECT n.id, n.uri, h.recording_id, 4 FROM named AS n JOIN heard AS h
-    ON regexp_replace(h.name, '[.][^.]*$', '') = regexp_replace(coalesce(n.id, n.name), '[.][^.]*$', '')
-), nearest AS (
-  SELECT DISTINCT * FROM found QUALIFY way = min(way) OVER (PARTITION BY id, uri)
-), counted AS (
-  SELECT *, count(*) OVER (PARTITION BY id, uri) AS fits FROM nearest
-), own AS (
-  SELECT * FROM counted QUALIFY way = min(way) OVER (PARTITION BY recording_id)
-)
-SELECT id, uri, recording_id,
-  greatest(fits, count(*) FILTER (fits = 1) OVER (PARTITION BY recording_id)) AS found
-FROM own"""
 
 _PAIRS = """\
 WITH said AS (
@@ -121,7 +92,7 @@ def evaluate_output(
     evaluation = Evaluation(keep_worst)
     with open_views(output) as connection:
         _load(connection, references)
-        connection.execute(_MATCHES)
+        match_references(connection)
         matching = _matching(connection)
         _check(matching, references)
         for recording in _scored(connection, rules):
