@@ -44,8 +44,11 @@ bench: $(VENV)/.installed-test  ## measure speed on this machine's CPU: host pat
 bench-gpu:  ## measure the recogniser on a GPU, in 10 minutes; PYTHON needs torch, torchaudio, transformers, pyarrow
 	@$(PYTHON) -m benchmarks.suite gpu $(BENCHMARK_OPTIONS)
 
-bench-gpu-end: $(VENV)/.installed  ## measure the way from files to tables on a GPU
-	@$(BIN)/python -m benchmarks.suite gpu-end $(BENCHMARK_OPTIONS)
+# Where PYTHON is given, it has what is needed, and nothing is installed: machines with a GPU may lack a network.
+END_PYTHON := $(if $(filter file,$(origin PYTHON)),$(BIN)/python,$(PYTHON))
+
+bench-gpu-end: $(if $(filter file,$(origin PYTHON)),$(VENV)/.installed)  ## measure the way from files to tables on a GPU
+	@$(END_PYTHON) -m benchmarks.suite gpu-end $(BENCHMARK_OPTIONS)
 
 flink-parts: $(VENV)/.installed  ## fetch Flink and Beam's job server for it (once, about 400 MB)
 	@{ command -v java && command -v mvn; } > /dev/null || infra/install_debian_packages openjdk-17-jre-headless maven

@@ -44,6 +44,7 @@ def main() -> None:
     if not arguments.store:
         return
     path = arguments.output / f"end_to_end_{device_label(arguments.device)}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 

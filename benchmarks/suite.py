@@ -39,7 +39,7 @@ class Task:
 
 
 def main() -> int:
-    """Run the tasks, say what each came to; 1 where one failed."""
+    """Run the tasks, say what each came to; 1 where one failed, or none could be run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("where", choices=TASKS)
     parser.add_argument("--tiny", action="store_true", help="tiny models on the CPU")
@@ -52,7 +52,8 @@ def main() -> int:
     print("\n| task | outcome |\n| --- | --- |")
     for name, outcome in outcomes.items():
         print(f"| {name} | {outcome} |")
-    return int(any(outcome.startswith("FAILED") for outcome in outcomes.values()))
+    failed = any(outcome.startswith("FAILED") for outcome in outcomes.values())
+    return int(failed or all(outcome.startswith("left out") for outcome in outcomes.values()))
 
 
 def gpu_problem() -> str | None:
@@ -93,13 +94,13 @@ def gpu_tasks(arguments: argparse.Namespace) -> list[Task]:
     if arguments.tiny:
         return _tiny_gpu_tasks(arguments)
     ways = [*_recognizer(arguments, "cuda"), "--sides", *PEERS]
-    speed = [*ways, "--profiles", "30 s", "calls", "podcasts", "mixed", "--hours", "1", "--peers-get", "8"]
-    speed += ["--within", "310"]
-    same = [*ways, "--profiles", "mixed", "--hours", "0.1", "--precision", "fp32", "--within", "135"]
+    speed = [*ways, "--profiles", "30 s", "calls", "podcasts", "mixed", "--hours", "1", "--peers-get", "2"]
+    speed += ["--repeats", "3", "--within", "305"]
+    same = [*ways, "--profiles", "mixed", "--hours", "0.1", "--precision", "fp32", "--within", "125"]
     return [
-        Task("recogniser: speed, ledger", speed, 330),
-        Task("recogniser: equal texts in float32", same, 150),
-        Task("GPU tests", [*GPU_TESTS, "tests/model"], 120, TEST_PACKAGES),
+        Task("recogniser: speed, ledger", speed, 320),
+        Task("recogniser: equal texts in float32", same, 140),
+        Task("GPU tests", [*GPU_TESTS, "tests/model"], 115, TEST_PACKAGES),
     ]
 
 
@@ -116,7 +117,7 @@ def _tiny_gpu_tasks(arguments: argparse.Namespace) -> list[Task]:
 
 def gpu_end_tasks(arguments: argparse.Namespace) -> list[Task]:
     """From files to tables on a GPU; in sum at most ten minutes. The longer run replaces the result of the shorter."""
-    needs = ("apache_beam", "av")
+    needs = ("apache_beam", "av", "soxr", "silero_vad", "fsspec", "duckdb", "wetext", "pydantic", "rich")
     if arguments.tiny:
         tiny = _end_to_end(arguments, "--size", "tiny", "--device", "cpu", "--hours", "0.03")
         return [Task("end to end", tiny, 1_200, needs)]

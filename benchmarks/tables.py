@@ -14,7 +14,8 @@ def recognizer(found: Mapping[str, Any]) -> str:
     share = "the same segments" if asked["peers_get"] == 1 else f"one segment in {asked['peers_get']}"
     lines = [
         f"{_machine(found)}; {asked['size']} size, {asked['tokens_per_s']} tokens "
-        f"per second of audio, {asked['threads']} threads; the others get {share}, {asked['batch']} at once.",
+        f"per second of audio, {asked['threads']} threads; the others get {share}, at most {asked['batch']} at once."
+        + (" Each way computes its own features, equal but for rounding." if asked["device"] == "cuda" else ""),
         "",
         "| profile | way | x realtime | per CPU second | ours is faster (per CPU second) | same text |",
         "| --- | --- | ---: | ---: | ---: | ---: |",

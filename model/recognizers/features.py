@@ -67,6 +67,7 @@ class FeatureExtractor:
         self._sample_scale = sample_scale
         self._device = device
         self._one_by_one = device.type == "cpu"
+        self._pinned = device.type == "cuda"  # only then a copy to the device lets the thread go on
         self._fft_size = 1 << (self._shape.window - 1).bit_length()
         window = torch.hamming_window(self._shape.window, periodic=False, alpha=0.54, beta=0.46)
         self._window = window.to(device)
@@ -82,7 +83,8 @@ class FeatureExtractor:
         frames = [-(-count // self._shape.stride) for count in windows]
         samples, starts = self._join(batch)
         energies = self._mel_energies(samples, list(zip(starts, windows, strict=True)))
-        first, count, length = torch.tensor([starts, windows, frames]).to(self._device).unsqueeze(-1)
+        places = torch.tensor([starts, windows, frames], pin_memory=self._pinned)
+        first, count, length = places.to(self._device, non_blocking=True).unsqueeze(-1)
         mask = torch.arange(max(frames), device=self._device) < length
         values = self._stack(energies, first, count, max(frames)).masked_fill_(~mask.unsqueeze(-1), 0.0)
         return Features(values, mask.to(torch.int32), tuple(frames))
@@ -106,9 +108,7 @@ class FeatureExtractor:
         shift = self._shape.shift
         shifts = [-(-len(samples) // shift) for samples in batch]
         starts = [0, *np.cumsum(shifts).tolist()]
-        # Pinned: only then the copy to the device lets this thread go on.
-        pinned = self._device.type == "cuda"
-        joined = torch.zeros(starts[-1] * shift + self._shape.window, dtype=torch.int16, pin_memory=pinned)
+        joined = torch.zeros(starts[-1] * shift + self._shape.window, dtype=torch.int16, pin_memory=self._pinned)
         for samples, start in zip(batch, starts, strict=False):
             joined.numpy()[start * shift : start * shift + len(samples)] = samples
         return joined.to(self._device, non_blocking=True), starts[:-1]
@@ -138,8 +138,14 @@ class FeatureExtractor:
         shaped[:, 1:] -= before[:, :-1]
         shaped[:, 0] -= before[:, 0]
         shaped *= self._window
-        spectrum = torch.fft.rfft(padded)[:count].abs().pow_(2.0)
-        return torch.mm(spectrum, self._mel_bank).clamp_(min=torch.finfo(torch.float32).eps).log_()
+        power = self._power(torch.fft.rfft(padded)[:count])
+        return torch.mm(power, self._mel_bank).clamp_(min=torch.finfo(torch.float32).eps).log_()
+
+    def _power(self, spectrum: torch.Tensor) -> torch.Tensor:
+        """The squared magnitudes; as on a CPU they are made, a GPU would compile a kernel at the first call."""
+        if self._one_by_one:
+            return spectrum.abs().pow_(2.0)
+        return spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
 
 
 def _mel_bank(bins: int, fft_size: int) -> torch.Tensor:

@@ -76,7 +76,8 @@ def load_complete(kind: Any, folder: Path, lower: Callable[[Any], object] | None
         RunError: weights are missing or do not fit.
     """
     keep_attention_from_cudnn()
-    torch.backends.cudnn.allow_tf32 = False  # torch allows it; float32 would be none on GPUs, and little is convolved
+    # float32 would be none on GPUs: torch allows it in convolutions, of which there are few, some images in products.
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     with _quiet(), _readable_errors(folder):
         model, report = (_lowered(kind, lower) if lower else kind).from_pretrained(
             folder,

@@ -31,7 +31,7 @@ ELSEWHERE = (
 )
 """What the project needs, but a machine with torch, transformers and pyarrow may not have."""
 MACHINE = {"cores": 2, "processor": "CPU", "packages": {"torch": "2", "transformers": "5"}}
-SETTINGS = {"size": "tiny", "tokens_per_s": 4.5, "threads": 1, "peers_get": 2, "batch": 4}
+SETTINGS = {"size": "tiny", "device": "cpu", "tokens_per_s": 4.5, "threads": 1, "peers_get": 2, "batch": 4}
 
 
 @pytest.mark.slow

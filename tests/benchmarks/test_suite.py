@@ -66,6 +66,23 @@ def test_the_recogniser_stops_by_itself_before_the_suite_would_end_it(tmp_path):
         assert within + 10 < task.limit_s
 
 
+def test_a_suite_of_which_nothing_can_be_run_has_failed(tmp_path, monkeypatch):
+    monkeypatch.setitem(TASKS, "gpu-end", lambda _: [Task("end to end", ["-c", ""], 5, ("no_such_package",))])
+    monkeypatch.setattr(sys, "argv", ["", "gpu-end", "--tiny", "--output", str(tmp_path)])
+    assert suite.main() == 1
+
+
+def test_what_other_code_or_another_card_has_measured_is_measured_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["", "--size", "tiny", "--device", "cpu", "--work", str(tmp_path)])
+    asked = recognizer.parse()
+    before = recognizer.part_path(asked, GENERATE, "calls")
+    assert recognizer.part_path(asked, GENERATE, "calls") == before
+    recognizer.what_is_measured.cache_clear()
+    monkeypatch.setattr(recognizer, "device_label", lambda _: "another")
+    assert recognizer.part_path(asked, GENERATE, "calls") != before
+    recognizer.what_is_measured.cache_clear()
+
+
 def test_a_task_that_takes_too_long_ends_with_all_that_it_started(tmp_path):
     note = tmp_path / "process"
     code = f"""

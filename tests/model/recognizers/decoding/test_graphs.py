@@ -188,6 +188,6 @@ def test_a_gpu_gives_all_memory_back_however_many_steps_were_recorded():
     before = torch.cuda.memory_allocated()
     for count in (2, 3, 5, 9, 17, 33, 40):
         engine.decode(prompts[:count], budgets[:count])
-    assert sum(len(replay._graphs) for replay in engine._pool._replays) > 8
+    assert sum(len(replay._graphs) for replay in engine._pool._replays) > 4  # those of the largest slots
     engine.release()
     assert torch.cuda.memory_allocated() <= before + (1 << 20)
