@@ -12,7 +12,7 @@ from funasr_beam.model.evaluation.normalizers import NORMALIZERS, normalizer_for
 from funasr_beam.model.records import Seconds
 from funasr_beam.model.storage import Folder
 from funasr_beam.model.tables import TABLES
-from funasr_beam.pipeline.views import SEGMENTS_OF_RECORDINGS, batches, blaming_where, chosen, open_views
+from funasr_beam.pipeline.views import RECORDING_COLUMNS, batches, blaming_where, chosen, open_views
 
 if TYPE_CHECKING:
     import duckdb
@@ -149,7 +149,8 @@ def _selected(steps: Sequence[Step]) -> str:
 
 
 def _joined() -> str:
-    return f"({SEGMENTS_OF_RECORDINGS}) AS s LEFT JOIN agreements AS a ON a.segment_id = s.segment_id"
+    known = f"SELECT s.*, {RECORDING_COLUMNS} FROM segments AS s JOIN recordings AS r USING (recording_id, run_id)"
+    return f"({known}) AS s LEFT JOIN agreements AS a ON a.segment_id = s.segment_id"
 
 
 def _compare(connection: "duckdb.DuckDBPyConnection", other: Folder) -> None:

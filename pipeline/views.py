@@ -29,13 +29,11 @@ if TYPE_CHECKING:
 VIEWS = ("recordings", "segments", "words", "speech")
 """The names that a query may use."""
 
-SEGMENTS_OF_RECORDINGS = """
-SELECT s.*, r.uri, r.fingerprint, r.size_bytes, r.status, r.container, r.codec, r.sample_rate, r.num_channels,
+RECORDING_COLUMNS = """\
+r.uri, r.fingerprint, r.size_bytes, r.status, r.container, r.codec, r.sample_rate, r.num_channels,
   r.channel_layout, r.duration, r.speech_duration, r.num_segments, r.num_words, r.model_id, r.metadata,
-  r.language AS recording_language, r.flags AS recording_flags, r.error_code AS recording_error_code
-FROM segments AS s JOIN recordings AS r USING (recording_id, run_id)
-"""
-"""Every segment with what is known of its recording: what a condition of a user's over segments can see."""
+  r.language AS recording_language, r.flags AS recording_flags, r.error_code AS recording_error_code"""
+"""What a condition of a user's over segments can see of their recordings, `r`, beside their own columns."""
 
 _TRACEBACK = "Traceback (most recent call last)"
 _CANNOT_OPEN = 'Cannot open file "'

@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from funasr_beam.pipeline.export.records import ExportRecording, ExportSegment, ExportWord
-from funasr_beam.pipeline.views import SEGMENTS_OF_RECORDINGS, batches, blaming_where, chosen
+from funasr_beam.pipeline.views import RECORDING_COLUMNS, batches, blaming_where, chosen
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,8 +35,9 @@ FROM (
 
 _ITEMS = f"""
 CREATE VIEW items AS
-SELECT i.*, n.name FROM ({SEGMENTS_OF_RECORDINGS}) AS i JOIN named_recordings AS n USING (recording_id, run_id)
-WHERE i.text IS NOT NULL AND trim(i.text) <> ''
+SELECT s.*, r.name, {RECORDING_COLUMNS}
+FROM segments AS s JOIN named_recordings AS r USING (recording_id, run_id)
+WHERE s.text IS NOT NULL AND trim(s.text) <> ''
 """
 
 _RECORDING_COLUMNS = (
