@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from funasr_beam.model.errors import Cause, RecordingError
+from funasr_beam.model.errors import Cause, ProcessDiedError, RecordingError
 from funasr_beam.model.recognizers.base import Recognizer, Utterance
 from funasr_beam.model.records import Failure, Hypothesis, Seconds
 
@@ -146,24 +146,24 @@ def _run_halving(
     *,
     is_last_try: bool = False,
 ) -> None:
-    """Do a batch; where that fails, each half of it, down to single places; one that lacked memory is tried twice."""
+    """Do a batch; where that fails, each half of it, down to single places; what may be chance is tried twice."""
     try:
         done = work(places)
     except _MODEL_FAILURES as error:
-        if _is_fatal(error):
+        if is_fatal(error):
             raise
-        failure = failure_of(error)
+        failure, has_died = failure_of(error), isinstance(error, ProcessDiedError)
     else:
         results.update(zip(places, done, strict=True))
         return
     # Outside the handler: its traceback holds the failed batch's tensors, and half of it must fit now.
     if failure.cause is Cause.OUT_OF_MEMORY:
         free_memory()
-        if len(places) == 1 and not is_last_try:
-            _run_halving(work, places, results, is_last_try=True)
-            return
     if len(places) == 1:
-        results[places[0]] = failure
+        if (has_died or failure.cause is Cause.OUT_OF_MEMORY) and not is_last_try:
+            _run_halving(work, places, results, is_last_try=True)
+        else:
+            results[places[0]] = failure
         return
     middle = len(places) // 2
     _run_halving(work, places[:middle], results)
@@ -187,7 +187,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _OUT_OF_MEMORY_SIGNS)
 
 
-def _is_fatal(error: BaseException) -> bool:
+def is_fatal(error: BaseException) -> bool:
     """Whether the device is lost to this process: every later batch would fail and look like a bad recording."""
     import torch
 

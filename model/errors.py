@@ -103,6 +103,10 @@ class RecordingError(Exception):
         return type(self), (self.cause, self.message)
 
 
+class ProcessDiedError(RuntimeError):
+    """The process of a model died on what it was given; on less of it another one may live."""
+
+
 class RunError(Exception):
     """The run cannot go on (output not writable, model not loadable); the message says what to do."""
 
@@ -112,7 +116,11 @@ class UsageError(Exception):
 
     def __init__(self, title: str, problems: list[str]) -> None:
         super().__init__("\n".join([title, *(f"  {problem}" for problem in problems)]))
+        self.title = title
         self.problems = problems
+
+    def __reduce__(self) -> tuple[type["UsageError"], tuple[str, list[str]]]:
+        return type(self), (self.title, self.problems)
 
     @classmethod
     def counting(cls, where: str, problems: list[str]) -> "UsageError":

@@ -73,11 +73,11 @@ class StageClock:
                 stack[-1].inner_s += took_s
             self.add(stage, took_s - ended.inner_s)
 
-    def add(self, stage: str, seconds: Seconds) -> None:
+    def add(self, stage: str, seconds: Seconds, count: int = 1) -> None:
         """Charge seconds that were measured elsewhere, as those of another process."""
         with self._lock:
             known = self._stages.get(stage, StageTime())
-            self._stages[stage] = StageTime(known.seconds + seconds, known.count + 1)
+            self._stages[stage] = StageTime(known.seconds + seconds, known.count + count)
 
     def read(self) -> dict[str, StageTime]:
         """What all stages took so far; those under way are not among it."""
@@ -88,10 +88,15 @@ class StageClock:
         """Seconds of all stages so far."""
         return {stage: found.seconds for stage, found in self.read().items()}
 
+    def take(self) -> dict[str, StageTime]:
+        """What all stages took so far, and back to zero."""
+        with self._lock:
+            taken, self._stages = self._stages, {}
+            return taken
+
     def reset(self) -> None:
         """Back to zero."""
-        with self._lock:
-            self._stages.clear()
+        self.take()
 
     def __reduce__(self) -> tuple[type["StageClock"], tuple[()]]:
         """A clock that is sent elsewhere starts at zero there: neither locks nor a device can be sent."""

@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
@@ -21,12 +21,14 @@ from funasr_beam.model.language_id import LanguageDetector, SpokenLanguage
 from funasr_beam.model.recognizers.base import (
     EncoderPrecision,
     LlmPrecision,
+    ModelProcess,
     Recognizer,
     RecognizerSettings,
     RemoteSettings,
     Utterance,
 )
 from funasr_beam.model.recognizers.families import load_recognizer
+from funasr_beam.model.recognizers.own_process.owner import OwnProcessRecognizer
 from funasr_beam.model.records import Failure, Hypothesis, Seconds, Segment, Word
 from funasr_beam.model.results import SegmentResult, SpanResult, StageSeconds, UnitResult
 from funasr_beam.model.retries import ROUNDS, GuardInput, Recognized, recognize_guarded
@@ -56,6 +58,7 @@ class TranscriberConfig:
     remote: RemoteSettings = field(default_factory=RemoteSettings)
     encoder_precision: EncoderPrecision = "float32"
     llm_precision: LlmPrecision = "auto"
+    process: ModelProcess = "auto"  # of the recogniser; auto: its own on a GPU
 
 
 @lru_cache(maxsize=1)
@@ -75,7 +78,7 @@ def load_transcriber(config: TranscriberConfig) -> "TranscriberPool":
         if loaded is None:
             full.append(_room_on(device))
         else:
-            members.append(Member(device, loaded))
+            members.append(Member(device, loaded, computes_here=_computes_here(config, device)))
     told = f"{', '.join(full)}: too little memory for the model {config.model}"
     if not members:
         raise RunError(f"{told}; end what else uses it (nvidia-smi shows that), or use --device cpu")
@@ -89,7 +92,7 @@ def _load_where_it_fits(config: TranscriberConfig, device: str) -> "UnitTranscri
     from funasr_beam.model.devices import computing_on
 
     try:
-        with computing_on(device):
+        with computing_on(device if _computes_here(config, device) else "cpu"):
             return _load_on(config, device)
     except RuntimeError as error:
         if device == "cpu" or not is_out_of_memory(error):
@@ -121,7 +124,20 @@ def _load_on(config: TranscriberConfig, device: str) -> "UnitTranscriber":
         encoder_precision=config.encoder_precision,
         llm_precision=config.llm_precision,
     )
-    return UnitTranscriber(load_recognizer(config.model, settings), config, aligner)
+    load = partial(load_recognizer, config.model, settings)
+    recognizer = OwnProcessRecognizer(load, settings.clock, device) if _has_own_process(config, device) else load()
+    return UnitTranscriber(recognizer, config, aligner)
+
+
+def _computes_here(config: TranscriberConfig, device: str) -> bool:
+    """Whether this process needs a context on the device, which takes hundreds of megabytes of a GPU."""
+    return bool(config.alignment.models()) or not _has_own_process(config, device)
+
+
+def _has_own_process(config: TranscriberConfig, device: str) -> bool:
+    """Whether the recogniser gets one; a remote model is in another process as it is."""
+    is_wanted = config.process == "own" or (config.process == "auto" and device.startswith("cuda"))
+    return is_wanted and not is_remote(config.model)
 
 
 def _reserved_for(aligner: WordAligner, device: str) -> int:

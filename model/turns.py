@@ -46,7 +46,9 @@ class Places:
     """Lets so many threads in at once; the others wait, which is no work of theirs."""
 
     def __init__(self, count: int) -> None:
+        self._count = count
         self._free = threading.Semaphore(count)
+        self._clearing = threading.Lock()
 
     def __enter__(self) -> None:
         """Wait for a place."""
@@ -57,6 +59,17 @@ class Places:
         """Leave it to the next one."""
         self._free.release()
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """With all places for one thread."""
+        with waiting(), self._clearing:  # two that wait for each other's places would wait for ever
+            for _ in range(self._count):
+                self._free.acquire()
+        try:
+            yield
+        finally:
+            self._free.release(self._count)
+
 
 @contextmanager
 def waiting() -> Iterator[None]:
@@ -66,6 +79,12 @@ def waiting() -> Iterator[None]:
         yield
     finally:
         _own.waited_s += time.perf_counter() - began_s
+
+
+def charge(worked_s: Seconds, gpu_s: Seconds) -> None:
+    """What another process worked, and had of a GPU, for this thread while that waited for it."""
+    _own.waited_s -= worked_s
+    _own.gpu_s += gpu_s
 
 
 class Work:

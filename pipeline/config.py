@@ -141,6 +141,11 @@ class RecognitionConfig(Section):
         "that has it (compute capability 8.0), else float32. "
         "bfloat16 may change a text; it is faster on a CPU with avx512_bf16 or amx_bf16.",
     )
+    process: Literal["auto", "own", "shared"] = Field(
+        "auto",
+        description="Where the model is loaded: in a process of its own for each device, or in the worker's, shared "
+        "with all else; auto: its own on a GPU.",
+    )
     repair: bool = Field(
         True, description="Whether a text that a guard flags is recognised again; if not, it is only flagged."
     )

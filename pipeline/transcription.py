@@ -255,6 +255,7 @@ def _stage(
             remote=RemoteSettings(**config.remote.model_dump()),
             encoder_precision=recognition.encoder_precision,
             llm_precision=recognition.llm_precision,
+            process=recognition.process,
         ),
         committed,
     )

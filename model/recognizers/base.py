@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 EncoderPrecision = Literal["float32", "bfloat16"]
 LlmPrecision = Literal["auto", "float32", "bfloat16"]
+ModelProcess = Literal["auto", "own", "shared"]
 
 
 @dataclass(frozen=True, eq=False)

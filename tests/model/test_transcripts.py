@@ -5,7 +5,7 @@ import contextlib
 import pytest
 import torch
 
-from funasr_beam.model import devices, transcripts
+from funasr_beam.model import devices, transcriber_pool, transcripts
 from funasr_beam.model.aligners import choice, loading
 from funasr_beam.model.aligners.base import Alignment
 from funasr_beam.model.aligners.choice import AlignmentSettings, WordAligner
@@ -78,6 +78,7 @@ def cards(loaded, monkeypatch):
         return Recognizer()
 
     monkeypatch.setattr(transcripts, "load_recognizer", load)
+    monkeypatch.setattr(transcripts, "OwnProcessRecognizer", lambda load, clock, device: load())
     monkeypatch.setattr(devices, "device_names", lambda _: ["cuda:0", "cuda:1"])
     monkeypatch.setattr(devices, "computing_on", lambda _: contextlib.nullcontext())
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (2**30, 2**34))
@@ -111,14 +112,49 @@ def test_a_gpu_without_room_even_for_a_context_is_left_out_and_another_trouble_i
 
     monkeypatch.setattr(devices, "computing_on", enter)
     monkeypatch.setattr(torch.cuda, "mem_get_info", ask)
-    trouble = "CUDA error: out of memory"
-    (member,) = load_transcriber(TranscriberConfig("demo")).members
+    trouble, shared = "CUDA error: out of memory", TranscriberConfig("demo", process="shared")
+    (member,) = load_transcriber(shared).members
     assert member.device == "cuda:0"
     assert "Left out: cuda:1 with no memory free" in caplog.text
     load_transcriber.cache_clear()
     trouble = "CUDA error: an illegal memory access was encountered"
     with pytest.raises(torch.AcceleratorError, match="illegal"):
-        load_transcriber(TranscriberConfig("demo"))
+        load_transcriber(shared)
+
+
+@pytest.mark.parametrize(
+    ("config", "apart", "contexts"),
+    [
+        (TranscriberConfig("demo"), ["cuda:0", "cuda:1"], {"cpu"}),
+        (TranscriberConfig("demo", alignment=WITH_ALIGNER), ["cuda:0", "cuda:1"], {"cuda:0", "cuda:1"}),
+        (TranscriberConfig("demo", process="shared"), [], {"cuda:0", "cuda:1"}),
+        (TranscriberConfig("https://host/v1#tiny", process="own"), [], {"auto"}),
+    ],
+)
+def test_on_gpus_recognisers_have_processes_and_this_one_a_context_only_where_it_computes(
+    cards, monkeypatch, config, apart, contexts
+):
+    started, entered = [], set()
+    monkeypatch.setattr(
+        transcripts, "OwnProcessRecognizer", lambda load, clock, device: started.append(device) or load()
+    )
+    enter = lambda name: entered.add(name) or contextlib.nullcontext()  # noqa: E731
+    monkeypatch.setattr(devices, "computing_on", enter)
+    monkeypatch.setattr(transcriber_pool, "computing_on", enter)
+    pool = load_transcriber(config)
+    for _ in pool.members:
+        pool.transcribe(UnitAudio(Unit("u", ()), ()))
+    assert (started, entered) == (apart, contexts)
+
+
+def test_a_cpus_recogniser_shares_the_process_unless_it_is_told_otherwise(loaded, monkeypatch):
+    started = []
+    monkeypatch.setattr(
+        transcripts, "OwnProcessRecognizer", lambda load, clock, device: started.append(device) or load()
+    )
+    for process in ("auto", "shared", "own"):
+        load_transcriber(TranscriberConfig("demo", device="cpu", process=process))
+    assert started == ["cpu"]
 
 
 def test_a_gpus_aligner_takes_less_at_once_where_memory_is_short_and_its_share_is_left_to_it(cards, monkeypatch):

@@ -1,5 +1,6 @@
 """The checkpoint that ships with the project really transcribes, offline, on a CPU."""
 
+import functools
 from statistics import median
 
 import numpy as np
@@ -8,8 +9,11 @@ import pytest
 from funasr_beam.model.batching import BatchLimits, recognize_all
 from funasr_beam.model.checkpoint import DEMO_FOLDER, describe, resolve
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
+from funasr_beam.model.recognizers.families import load_recognizer
 from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
+from funasr_beam.model.recognizers.own_process.owner import OwnProcessRecognizer
 from funasr_beam.model.records import RecognitionOptions
+from funasr_beam.model.stage_clock import ENCODER
 from funasr_beam.model.training.evaluate import units
 
 pytestmark = pytest.mark.skipif(not DEMO_FOLDER.is_dir(), reason="the demo checkpoint has not been trained yet")
@@ -46,6 +50,17 @@ def lowered_hypotheses(utterances):
     """With encoder and language model in bfloat16."""
     settings = RecognizerSettings(device="cpu", encoder_precision="bfloat16", llm_precision="bfloat16")
     return recognize_all(FunAsrNanoRecognizer.load(resolve("demo"), settings), utterances, BatchLimits())
+
+
+def test_in_a_process_of_its_own_it_hears_the_same(recognizer, utterances, hypotheses):
+    settings = RecognizerSettings(device="cpu")
+    apart = OwnProcessRecognizer(functools.partial(load_recognizer, "demo", settings), settings.clock, "cpu")
+    try:
+        assert recognize_all(apart, utterances, BatchLimits()) == hypotheses
+        assert (apart.describe(), apart.batch_limits) == (recognizer.describe(), recognizer.batch_limits)
+        assert settings.clock.read()[ENCODER].count >= 1
+    finally:
+        apart.close()
 
 
 def test_it_declares_what_it_is():

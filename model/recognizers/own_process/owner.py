@@ -1,0 +1,235 @@
+"""The owner's side: a recogniser that computes in another process, and gets a new one when that dies."""
+
+import collections
+import contextlib
+import itertools
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+
+from funasr_beam.model.batching import BatchLimits
+from funasr_beam.model.checkpoint import CheckpointInfo
+from funasr_beam.model.errors import ProcessDiedError, RunError
+from funasr_beam.model.recognizers.base import Recognizer, Utterance
+from funasr_beam.model.recognizers.own_process.wire import Answer, Loaded, Logged, Order, Request, receive, send
+from funasr_beam.model.records import Failure, Hypothesis
+from funasr_beam.model.stage_clock import StageClock
+from funasr_beam.model.turns import Places, charge, waiting
+
+AT_ONCE = 3
+"""Requests under way: one has the device, one its features, and the samples of one are there already."""
+MOST_DEATHS = 16
+"""In a row, without an answer between them: a unit is halved to the utterance at fault with fewer."""
+
+_LAST_LINES = 20
+_END_S = 10.0  # for one that has closed its connection: a GPU's memory is given back first
+_log = logging.getLogger("funasr_beam")
+
+
+class OwnProcessRecognizer:
+    """A recogniser whose process does nothing else.
+
+    A launch on a GPU gives the interpreter's lock away and has to get it back; among threads that write texts and rows
+    each may wait milliseconds for it, and the device with them. A process that dies, as one does whose GPU has failed
+    or that the system took the memory of, costs its requests: the caller tries them again in parts, with a new one.
+    """
+
+    def __init__(self, load: Callable[[], Recognizer], clock: StageClock, device: str) -> None:
+        """Start the process and wait until it is ready.
+
+        Args:
+            load: makes the recogniser, there; it is pickled.
+            clock: of that recogniser; this one is told what the other counts.
+            device: "cpu", or the name of a GPU.
+
+        Raises:
+            Exception: what `load` raises.
+            RunError: the process died on it.
+        """
+        self._order, self._clock = Order(load, clock, device), clock
+        self._places = Places(AT_ONCE)
+        self._renewing = threading.Lock()
+        self._deaths = 0
+        self._child = _Child(self._order)
+
+    @property
+    def batch_limits(self) -> BatchLimits:
+        """How much it is best given at once."""
+        return self._child.loaded.limits
+
+    @property
+    def pid(self) -> int:
+        """The process number."""
+        return self._child.pid
+
+    def describe(self) -> CheckpointInfo:
+        """Which model this is."""
+        return self._child.loaded.info
+
+    def recognize(self, utterances: Sequence[Utterance]) -> Sequence[Hypothesis | Failure]:
+        """What the recogniser there gives.
+
+        Raises:
+            Exception: what it raises.
+            ProcessDiedError: its process is gone; the next call gets a new one.
+            RunError: no process lives long enough to answer.
+        """
+        try:
+            with self._places:
+                answer = self._ask(utterances)
+        except _DiedAmongOthersError:
+            with self._places.alone():  # so that it is known whose fault it is
+                answer = self._ask(utterances)
+        charge(answer.worked_s, answer.gpu_s)
+        for stage, time in answer.stages.items():
+            self._clock.add(stage, time.seconds, time.count)
+        if isinstance(answer.found, Exception):
+            raise answer.found
+        self._deaths = 0
+        return answer.found
+
+    def close(self) -> None:
+        """End the process."""
+        self._child.end()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_child"):
+            self.close()
+
+    def _ask(self, utterances: Sequence[Utterance]) -> Answer:
+        child = self._living()
+        with waiting():
+            return child.ask(utterances)
+
+    def _living(self) -> "_Child":
+        """The process, or a new one for one that has died."""
+        with waiting(), self._renewing:
+            if self._child.last_words is None:
+                return self._child
+            self._deaths += 1
+            if self._deaths > MOST_DEATHS:
+                raise RunError(f"{self._child.last_words}, as did the {MOST_DEATHS} before it")
+            _log.warning("%s; a new one takes over", self._child.last_words)
+            self._child = _Child(self._order)
+            return self._child
+
+
+class _DiedAmongOthersError(ProcessDiedError):
+    """It may have been the fault of another request."""
+
+
+class _Child:
+    """One process, and the connection to it."""
+
+    def __init__(self, order: Order) -> None:
+        self._connection, theirs = socket.socketpair()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", f"{__package__}.child", str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,  # Ctrl-C in the terminal goes to the owner alone
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
+        )
+        theirs.close()
+        self.last_words: str | None = None  # None: it lives
+        self._said: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
+        self._numbers = itertools.count()
+        self._sending, self._changing = threading.Lock(), threading.Lock()
+        self._waiting: dict[int, Future[Answer]] = {}
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+        try:
+            self.loaded = self._start(order)
+        except Exception:
+            self.end()
+            raise
+        threading.Thread(target=self._receive, daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """The process number."""
+        return self._process.pid
+
+    def ask(self, utterances: Sequence[Utterance]) -> Answer:
+        """Send a request and wait for what comes of it.
+
+        Raises:
+            ProcessDiedError: nothing came.
+        """
+        number, answer = next(self._numbers), Future[Answer]()
+        with self._changing:
+            self._waiting[number] = answer
+        if self.last_words is not None:  # nobody would tell it any more
+            raise _DiedAmongOthersError(self.last_words)
+        with contextlib.suppress(OSError), self._sending:  # whoever receives is told, too
+            send(self._connection, Request(number, utterances))
+        return answer.result()
+
+    def end(self) -> None:
+        """Kill the process if it lives."""
+        self._process.kill()
+        self._process.wait()
+        self._connection.close()
+
+    def _start(self, order: Order) -> Loaded:
+        """Wait until it has loaded.
+
+        Raises:
+            Exception: what loading raises.
+            RunError: it died.
+        """
+        try:
+            send(self._connection, order)
+            while isinstance(message := receive(self._connection), Logged):
+                _log.log(message.level, "%s", message.text)
+        except (EOFError, OSError) as error:
+            raise RunError(f"{self._died()} while it loaded the model") from error
+        if isinstance(message, Exception):
+            self._died()
+            raise message
+        loaded: Loaded = message
+        return loaded
+
+    def _receive(self) -> None:
+        """Give answers to those who wait for them, until the process ends."""
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                message = receive(self._connection)
+                if isinstance(message, Logged):
+                    _log.log(message.level, "%s", message.text)
+                else:
+                    with self._changing:
+                        answer = self._waiting.pop(message.number)
+                    answer.set_result(message)
+        words = self._died()
+        with self._changing:
+            self.last_words, left = words, list(self._waiting.values())
+        kind = _DiedAmongOthersError if len(left) > 1 else ProcessDiedError
+        for answer in left:
+            answer.set_exception(kind(words))
+
+    def _listen(self) -> None:
+        """Keep what it last wrote."""
+        if self._process.stderr is not None:
+            with self._process.stderr as lines:
+                self._said.extend(line.decode(errors="replace").strip() for line in lines if line.strip())
+
+    def _died(self) -> str:
+        """How it ended, and what it said last."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_S)
+        self.end()
+        self._listener.join()
+        code = self._process.returncode
+        how = f"exit status {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+        hint = ": the system may be short of memory" if code == -signal.SIGKILL else ""
+        said = f": {self._said[-1]}" if self._said else hint
+        return f"the recogniser's process died ({how}){said}"

@@ -1,0 +1,204 @@
+"""A recogniser in a process of its own: the same answers, and no death of it is anybody else's."""
+
+import functools
+import logging
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+
+from funasr_beam.model.batching import BatchLimits, recognize_all
+from funasr_beam.model.errors import Cause, ProcessDiedError, RecordingError, RunError
+from funasr_beam.model.recognizers.base import Utterance
+from funasr_beam.model.recognizers.own_process import owner
+from funasr_beam.model.recognizers.own_process.owner import OwnProcessRecognizer
+from funasr_beam.model.records import Failure
+from funasr_beam.model.stage_clock import ENCODER, StageClock
+from funasr_beam.model.turns import Work
+from tests import own_process_doubles as doubles
+
+LIMITS = BatchLimits(max_padded_s=1e6, max_items=1000)
+
+
+def utterance(order=0, length=800):
+    return Utterance(np.full(length, order, np.int16))
+
+
+@pytest.fixture
+def start():
+    """Starts a process; all are ended."""
+    started = []
+
+    def begin(load=doubles.load, *arguments):
+        clock = StageClock()
+        started.append(OwnProcessRecognizer(functools.partial(load, clock, *arguments), clock, "cpu"))
+        return started[-1]
+
+    yield begin
+    for one in started:
+        one.close()
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def texts(found):
+    return [item.text for item in found]
+
+
+def test_utterances_of_every_shape_arrive_as_they_are(start):
+    recognizer = start()
+    assert recognizer.recognize([]) == []
+    every_second = Utterance(np.zeros(900, np.int16)[::2])
+    assert texts(recognizer.recognize([utterance(length=7), every_second, utterance(length=3_000_000)])) == [
+        "7",
+        "450",
+        "3000000",
+    ]
+    assert recognizer.batch_limits == doubles.Double.batch_limits
+
+
+def test_the_seconds_and_stages_of_there_are_charged_here(start):
+    recognizer = start()
+    work = Work()
+    recognizer.recognize([utterance()])
+    assert 0.01 <= work.gpu_s <= work.worked_s
+    assert recognizer._clock.read()[ENCODER].count == 1
+    recognizer.recognize([utterance()])
+    assert recognizer._clock.read()[ENCODER].count == 2
+
+
+def test_errors_are_the_recognisers_own_and_say_where(start):
+    recognizer = start()
+    pid = recognizer.pid
+    with pytest.raises(RecordingError, match="too short for this double") as caught:
+        recognizer.recognize([utterance(doubles.WRONG)])
+    assert caught.value.cause is Cause.TOO_SHORT
+    with pytest.raises(torch.OutOfMemoryError) as lacking:
+        recognizer.recognize([utterance(doubles.TOO_LARGE)] * 2)
+    assert "_obey" in lacking.value.__notes__[0]
+    with pytest.raises(RuntimeError, match="UnsendableError"):
+        recognizer.recognize([utterance(doubles.STRANGE)])
+    found = recognize_all(recognizer, [utterance(doubles.TOO_LARGE, length) for length in (500, 600)], LIMITS)
+    assert texts(found) == ["500", "600"]
+    assert recognizer.pid == pid
+
+
+def test_its_log_is_the_owners(start, caplog):
+    start().recognize([utterance(doubles.LOGS)])
+    assert ("funasr_beam", logging.WARNING, "said there") in caplog.record_tuples
+
+
+@pytest.mark.parametrize(
+    ("order", "told"),
+    [
+        (doubles.KILLS, "signal SIGKILL): the system may be short of memory"),
+        (doubles.BREAKS, "exit status 1): CUDA error: an illegal memory access was encountered"),
+        (doubles.EXITS, "exit status 3): last words"),
+    ],
+)
+def test_only_the_utterance_that_kills_it_fails(start, caplog, order, told):
+    recognizer = start()
+    given = [utterance(length=500 + place) for place in range(6)]
+    given[2] = utterance(order, 502)
+    found = recognize_all(recognizer, given, LIMITS)
+    assert isinstance(found[2], Failure)
+    assert found[2].cause is Cause.MODEL_ERROR
+    assert told in found[2].message
+    assert [item.text for item in found if not isinstance(item, Failure)] == ["500", "501", "503", "504", "505"]
+    assert "a new one takes over" in caplog.text
+
+
+def test_a_death_is_no_fault_of_requests_beside_it(start):
+    recognizer = start()
+    lists = [[utterance(length=500 + place)] for place in range(12)]
+    lists[3] = [utterance(doubles.KILLS, 503)]
+    with ThreadPoolExecutor(12) as pool:
+        found = list(pool.map(lambda own: recognize_all(recognizer, own, LIMITS), lists))
+    failed = [place for place, (item,) in enumerate(found) if isinstance(item, Failure)]
+    assert failed == [3]
+
+
+def test_one_that_was_killed_while_idle_is_replaced(start, tmp_path):
+    recognizer = start(doubles.load, str(tmp_path))
+    recognizer.recognize([utterance()])
+    os.kill(recognizer.pid, 9)
+    assert texts(recognize_all(recognizer, [utterance(length=700)], LIMITS)) == ["700"]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_one_that_cannot_start_again_ends_the_run(start, tmp_path):
+    recognizer = start(doubles.load_once, str(tmp_path))
+    with pytest.raises(RunError, match="the GPU is gone"):
+        recognize_all(recognizer, [utterance(doubles.KILLS)] * 4, LIMITS)
+
+
+def test_deaths_without_end_end_the_run(start, monkeypatch):
+    monkeypatch.setattr(owner, "MOST_DEATHS", 3)
+    recognizer = start()
+    with pytest.raises(RunError, match=r"exit status 3\): last words, as did the 3 before it"):
+        recognize_all(recognizer, [utterance(doubles.EXITS)] * 16, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("how", "kind", "told"),
+    [
+        ("error", RunError, "the checkpoint is damaged"),
+        ("memory", torch.OutOfMemoryError, "out of memory"),
+        ("crash", RunError, "SIGSEGV.* while it loaded the model"),
+    ],
+)
+def test_what_keeps_it_from_loading_is_told(how, kind, told):
+    with pytest.raises(kind, match=told):
+        OwnProcessRecognizer(functools.partial(doubles.load_badly, how), StageClock(), "cpu")
+
+
+def test_it_ends_with_its_owner():
+    script = (
+        "import functools, os, signal\n"
+        "from funasr_beam.model.recognizers.own_process.owner import OwnProcessRecognizer\n"
+        "from funasr_beam.model.stage_clock import StageClock\n"
+        "from tests import own_process_doubles as doubles\n"
+        "clock = StageClock()\n"
+        "print(OwnProcessRecognizer(functools.partial(doubles.load, clock), clock, 'cpu').pid, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", script]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, env=found)
+    pid, deadline = int(ended.stdout), time.monotonic() + 30
+    while is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_alive(pid)
+
+
+def test_it_ends_when_nobody_needs_it():
+    clock = StageClock()
+    recognizer = OwnProcessRecognizer(functools.partial(doubles.load, clock), clock, "cpu")
+    pid = recognizer.pid
+    del recognizer
+    assert not is_alive(pid)
+
+
+def test_a_request_that_cannot_be_sent_harms_no_other(start):
+    recognizer = start()
+    with pytest.raises((TypeError, AttributeError)):
+        recognizer.recognize([utterance(), lambda: None])
+    assert texts(recognizer.recognize([utterance()])) == ["800"]
+
+
+def test_without_its_process_nobody_waits(start):
+    recognizer = start()
+    recognizer.close()
+    with pytest.raises(ProcessDiedError):
+        recognizer._child.ask([utterance()])
