@@ -3,7 +3,8 @@
     python -m benchmarks.cpu_precision [--parts demo layers full] [--work FOLDER] [--store]
 
 demo: the demo checkpoint on held-out speech in float32, with bfloat16 in encoder and adaptor, in the language model, in
-both, and with the linear layers of the encoder in int8. layers: some of the encoder in their published width. full:
+both, and with the linear layers of the encoder in int8; and with their numbers rounded as a GPU does for TF32, which
+tells what that does to the text, and nothing of its speed. layers: some of the encoder in their published width. full:
 a checkpoint of full size through the whole recogniser, each turn in a process of its own (its texts are arbitrary: only
 time is looked at). Weights of the last two are random. The ways take turns, so that all see the same load, and a ratio
 is the median over the rounds. All times are CPU seconds of one thread, which other work on the machine disturbs least.
@@ -51,6 +52,7 @@ PRECISIONS: dict[str, tuple[EncoderPrecision, LlmPrecision]] = {
     "bfloat16 both": ("bfloat16", "bfloat16"),
 }
 INT8 = "int8 encoder"
+TF32 = "tf32 encoder, emulated"
 FULL_WAYS = (PLAIN, "bfloat16 LLM", "bfloat16 both")
 LAYERS = 4
 FRAMES = (4, 250)
@@ -88,7 +90,7 @@ def measure_demo(arguments: argparse.Namespace) -> dict[str, Any]:
         item for language in LANGUAGES for channel in CHANNELS for item in held_out(language, channel, arguments.count)
     ]
     asked = [as_utterance(item) for item in recordings]
-    recognizers = {way: load_demo(way) for way in (*PRECISIONS, INT8)}
+    recognizers = {way: load_demo(way) for way in (*PRECISIONS, INT8, TF32)}
 
     def recognize(way: str) -> tuple[float, list[str]]:
         began = time.process_time()
@@ -99,7 +101,7 @@ def measure_demo(arguments: argparse.Namespace) -> dict[str, Any]:
     ratios = to_plain({way: [took_s for took_s, _ in own] for way, own in turns.items()})
     texts = {way: own[-1][1] for way, own in turns.items()}
     ways = {
-        way: ratios[way]
+        way: ({} if way == TF32 else ratios[way])
         | {
             "equal_texts": sum(map(str.__eq__, texts[way], texts[PLAIN])),
             "errors_percent": error_rate(recordings, texts[way]),
@@ -122,7 +124,32 @@ def load_demo(way: str) -> FunAsrNanoRecognizer:
     recognizer = FunAsrNanoRecognizer.load(resolve("demo"), settings)
     if way == INT8:
         recognizer._model.model.audio_tower = quantize(recognizer._model.model.audio_tower)
+    if way == TF32:
+        for part in (recognizer._model.model.audio_tower, recognizer._model.model.multi_modal_projector):
+            round_to_tf32(part)
     return recognizer
+
+
+class RoundedLinear(QuickLinear):
+    """A linear layer that is given what a GPU makes of its input for a product in TF32."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(..., in) to (..., out)."""
+        return super().forward(as_tf32(x))
+
+
+def round_to_tf32(part: torch.nn.Module) -> None:
+    """Have the linear layers of a part compute as a GPU does in TF32."""
+    for module in part.modules():
+        if type(module) is QuickLinear:
+            module.weight.copy_(as_tf32(module.weight))
+            module.__class__ = RoundedLinear
+
+
+def as_tf32(x: torch.Tensor) -> torch.Tensor:
+    """The nearest numbers of 11 significant bits."""
+    bits = x.contiguous().view(torch.int32)
+    return ((bits + 0x1000) & ~0x1FFF).view(torch.float32)
 
 
 def quantize(encoder: torch.nn.Module) -> Any:

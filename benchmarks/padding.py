@@ -15,13 +15,20 @@ from statistics import median
 
 from benchmarks.hardware import describe_machine
 from benchmarks.profiles import PROFILES, durations
-from funasr_beam.model.batching import FEW_BATCHES_S, BatchLimits, make_batches, padded_seconds
+from funasr_beam.model.batching import (
+    BATCH_COST_S,
+    FEW_BATCHES_S,
+    GPU_BATCH_COST_S,
+    BatchLimits,
+    make_parts,
+    padded_seconds,
+)
 from funasr_beam.model.recognizers.fun_asr_nano import CPU_CALL, GPU_CALL
 from funasr_beam.model.recognizers.memory import CPU, GPU
 from funasr_beam.model.records import Seconds
 
 RESULT = Path(__file__).parent / "results" / "padding.json"
-DEVICES = {"CPU": (CPU_CALL, CPU), "GPU": (GPU_CALL, GPU)}
+DEVICES = {"CPU": (CPU_CALL, CPU, BATCH_COST_S), "GPU": (GPU_CALL, GPU, GPU_BATCH_COST_S)}
 HOURS = (0.5, 1.0)
 UNITS = 20
 
@@ -57,14 +64,14 @@ def main() -> None:
 
 def measure() -> Iterator[Waste]:
     """Every device, profile and length of unit."""
-    for device, (call, shares) in DEVICES.items():
-        limits = BatchLimits(*call, FEW_BATCHES_S, part_padded_s=shares.encoder_padded_s)
+    for device, (call, shares, cost_s) in DEVICES.items():
+        limits = BatchLimits(*call, FEW_BATCHES_S, shares.encoder_padded_s, cost_s)
         for profile in PROFILES:
             for hours in HOURS:
                 units = [durations(profile, hours, seed) for seed in range(UNITS)]
                 ours = [100 * (padded_seconds(unit, limits) / sum(unit) - 1) for unit in units]
                 full = [100 * (_filled_up(unit, shares.encoder_padded_s) / sum(unit) - 1) for unit in units]
-                parts = [len(make_batches(unit, shares.encoder_padded_s, len(unit))) for unit in units]
+                parts = [len(make_parts(unit, limits)) for unit in units]
                 minutes = round(60 * hours)
                 yield Waste(device, profile, minutes, median(ours), max(ours), median(full), round(median(parts)))
 

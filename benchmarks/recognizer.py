@@ -30,7 +30,7 @@ from benchmarks import tables
 from benchmarks.hardware import describe_machine, device_label, peak_mb
 from benchmarks.profiles import PROFILES, TOKENS_PER_S, durations, utterances
 from benchmarks.random_checkpoints import SIZES, make_checkpoint
-from benchmarks.recognizer_sides import OURS_BF16, SIDES, TIMED, Loading, Ours, Side, load_side, missing
+from benchmarks.recognizer_sides import OURS_BF16, OURS_FP32, SIDES, TIMED, Loading, Ours, Side, load_side, missing
 from benchmarks.recognizer_table import Part, Pass, details, join, read_part
 from funasr_beam.model.batching import BatchLimits
 from funasr_beam.model.devices import pick_device
@@ -107,9 +107,8 @@ def parse() -> argparse.Namespace:
         help="mixed: the LLM of a GPU in bf16; fp32: rounding alike on all sides",
     )
     parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument(
-        "--sides", nargs="+", choices=SIDES, default=[side for side in SIDES if side not in (OURS_BF16, TIMED)]
-    )
+    usual = [side for side in SIDES if side not in (OURS_FP32, OURS_BF16, TIMED)]
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=usual)
     parser.add_argument("--work", type=Path, help="where checkpoints and parts are kept; none: thrown away")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder for --store")
     parser.add_argument("--side", choices=SIDES, help="measure this one alone, into --work")

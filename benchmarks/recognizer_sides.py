@@ -29,11 +29,12 @@ from funasr_beam.model.records import SAMPLE_RATE, Failure, Seconds, as_waveform
 from funasr_beam.model.stage_clock import StageClock
 
 OURS, OURS_ALL, TIMED = "ours", "ours, all audio tokens", "ours, word times"
-OURS_BF16 = "ours, bfloat16 encoder"
+OURS_FP32, OURS_BF16 = "ours, float32 encoder", "ours, bfloat16 encoder"
 UPSTREAM, UPSTREAM_SINGLE, GENERATE = "funasr, batches", "funasr, one by one", "transformers generate"
-EQUALS = {OURS_BF16: OURS, UPSTREAM: OURS, UPSTREAM_SINGLE: OURS, GENERATE: OURS_ALL}
+EQUALS = {OURS_FP32: OURS, OURS_BF16: OURS, UPSTREAM: OURS, UPSTREAM_SINGLE: OURS, GENERATE: OURS_ALL}
 """Whose text each must have: the port gives the LLM all audio tokens, upstream the first eighth of them."""
-SIDES = (OURS, OURS_BF16, UPSTREAM, UPSTREAM_SINGLE, OURS_ALL, GENERATE, TIMED)
+SIDES = (OURS, OURS_FP32, OURS_BF16, UPSTREAM, UPSTREAM_SINGLE, OURS_ALL, GENERATE, TIMED)
+_ENCODERS: dict[str, EncoderPrecision] = {OURS_FP32: "float32", OURS_BF16: "bfloat16"}
 
 
 class Side(Protocol):
@@ -78,8 +79,7 @@ def load_side(name: str, asked: Loading) -> Side:
     if name in (UPSTREAM, UPSTREAM_SINGLE):
         alone = replace(asked, limits=replace(asked.limits, max_items=1))
         return FromUpstream(asked if name == UPSTREAM else alone)
-    precision: EncoderPrecision = "bfloat16" if name == OURS_BF16 else "float32"
-    return Ours(asked, "all" if name == OURS_ALL else "low", precision)
+    return Ours(asked, "all" if name == OURS_ALL else "low", _ENCODERS.get(name, "auto"))
 
 
 class Ours:

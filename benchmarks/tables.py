@@ -95,6 +95,8 @@ def precision_layers(found: Mapping[str, Any]) -> str:
 
 
 def _ratio(found: Mapping[str, float]) -> str:
+    if "ratio" not in found:
+        return ""
     return f"{found['ratio']:.2f} ({found['fastest']:.2f} to {found['slowest']:.2f})"
 
 

@@ -16,7 +16,9 @@ Result = TypeVar("Result")
 FloatArray = NDArray[np.float64]
 
 BATCH_COST_S = 8.0
-"""What beginning another batch costs, in padded seconds: some thousand launches, which a GPU waits for."""
+"""What beginning another batch costs, in padded seconds."""
+GPU_BATCH_COST_S = 16.0
+"""The same on a GPU, which encodes 16 s in 2 ms, and waits longer than that for the thousand launches of a batch."""
 FEW_BATCHES_S = 1e6
 """The same where a batch is divided again by whoever takes it: as few as the limits allow."""
 
@@ -41,6 +43,7 @@ class BatchLimits:
     max_items: int = 64
     batch_cost_s: Seconds = BATCH_COST_S  # what beginning another batch costs, in padded seconds
     part_padded_s: Seconds | None = None  # of what is computed together, where a batch is divided again by its taker
+    part_cost_s: Seconds = BATCH_COST_S  # what beginning another such part costs
 
 
 def make_batches(
@@ -96,9 +99,15 @@ def padded_seconds(durations_s: Sequence[Seconds], limits: BatchLimits) -> Secon
     total_s = 0.0
     for batch in make_batches(durations_s, limits.max_padded_s, limits.max_items, limits.batch_cost_s):
         own_s = [durations_s[place] for place in batch]
-        parts = make_batches(own_s, limits.part_padded_s, len(own_s)) if limits.part_padded_s else [range(len(own_s))]
-        total_s += sum(own_s) * (1 + padding_waste(own_s, parts))
+        total_s += sum(own_s) * (1 + padding_waste(own_s, make_parts(own_s, limits)))
     return total_s
+
+
+def make_parts(durations_s: Sequence[Seconds], limits: BatchLimits) -> list[list[int]]:
+    """Places of a batch's utterances, by what of them is computed together."""
+    if limits.part_padded_s is None:
+        return [list(range(len(durations_s)))]
+    return make_batches(durations_s, limits.part_padded_s, len(durations_s), limits.part_cost_s)
 
 
 def padding_waste(durations_s: Sequence[Seconds], batches: Sequence[Sequence[int]]) -> float:

@@ -56,7 +56,7 @@ class TranscriberConfig:
     max_items: int = 0
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
     remote: RemoteSettings = field(default_factory=RemoteSettings)
-    encoder_precision: EncoderPrecision = "float32"
+    encoder_precision: EncoderPrecision = "auto"
     llm_precision: LlmPrecision = "auto"
     process: ModelProcess = "auto"  # of the recogniser; auto: its own on a GPU
 

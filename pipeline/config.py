@@ -57,9 +57,10 @@ class PlanConfig(Section):
     """How the work is cut into pieces."""
 
     unit_s: float = Field(
-        1800.0,
-        gt=0,
-        description="Audio seconds (each channel counts) of one unit of work; small runs use less.",
+        0.0,
+        ge=0,
+        description="Audio seconds (each channel counts) of one unit of work; small runs use less. 0: half an hour, or "
+        "two hours where the recogniser runs on GPUs, which write many texts at once as fast as few.",
     )
     span_s: float = Field(600.0, ge=1, description="Longest span of one recording; longer recordings become several.")
     probe_above_kb: int = Field(
@@ -132,8 +133,11 @@ class RecognitionConfig(Section):
     audio_tokens: Literal["checkpoint", "low", "all"] = Field(
         "checkpoint", description="Audio tokens for the language model: as the checkpoint says, low (an eighth) or all."
     )
-    encoder_precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="Number type of Fun-ASR-Nano's encoder and adaptor; bfloat16 may change a text."
+    encoder_precision: Literal["auto", "float32", "tf32", "bfloat16"] = Field(
+        "auto",
+        description="Number type of Fun-ASR-Nano's encoder and adaptor; tf32: float32 whose products a GPU rounds to "
+        "11 bits; auto: tf32 on a GPU whose language model computes in bfloat16, else float32. bfloat16 may change a "
+        "text, tf32 rarely does.",
     )
     llm_precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",

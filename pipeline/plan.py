@@ -12,11 +12,14 @@ from funasr_beam.model.access import AccessUris
 from funasr_beam.model.audio.limits import DecodeLimits
 from funasr_beam.model.audio.sandbox import Decoder
 from funasr_beam.model.audio.source import MediaSource
+from funasr_beam.model.endpoint import is_remote
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.hotwords import read_hotwords
 from funasr_beam.model.listing import InputNotFoundError, Listed, check_exist, list_inputs
 from funasr_beam.model.plan_files import PlanFiles, PlanTotals
 from funasr_beam.model.planning import (
+    GPU_UNIT_S,
+    UNIT_S,
     PlannedRecording,
     PlanRules,
     Probe,
@@ -33,6 +36,7 @@ from funasr_beam.model.storage import locate
 from funasr_beam.model.storage_trouble import storage_errors, storage_failure
 from funasr_beam.pipeline.config import Config
 from funasr_beam.pipeline.done import DoneIndex
+from funasr_beam.pipeline.engines.base import Engine
 
 _REMOTE_PROBES = 16
 
@@ -104,6 +108,13 @@ def probes_at_once(config: Config) -> int:
         return config.plan.probes
     is_remote = any(not isinstance(locate(text)[0], LocalFileSystem) for text in config.input)
     return _REMOTE_PROBES if is_remote else len(os.sched_getaffinity(0))
+
+
+def unit_length_s(config: Config, engine: Engine) -> Seconds:
+    """Audio of a unit of work, where there is enough of it: what the user says, or what suits the device."""
+    device = config.recognition.device
+    on_gpus = device == "cuda" or (device == "auto" and engine.has_gpus)
+    return config.plan.unit_s or (GPU_UNIT_S if on_gpus and not is_remote(config.model) else UNIT_S)
 
 
 def list_everything(config: Config, on_empty: Callable[[str], object] = lambda _: None) -> Iterator[Listed]:

@@ -48,6 +48,7 @@ from funasr_beam.pipeline.plan import (
     list_everything,
     make_plan,
     probes_at_once,
+    unit_length_s,
 )
 from funasr_beam.pipeline.progress import Display, UnitWatch
 from funasr_beam.pipeline.regressions import read_regressions
@@ -165,7 +166,7 @@ def _plan(config: Config, output: Folder, key: str, engine: Engine, display: Dis
     clear_leftovers(output, key)
     index = SpanIndex(CommittedUnits(output, key), earlier_plans(output, key))
     rules = PlanRules(config.plan.span_s, key, config.plan.probe_above_kb * 2**10)
-    settings = PlanSettings(rules, config.plan.unit_s, engine.units_at_once, probes_at_once(config))
+    settings = PlanSettings(rules, unit_length_s(config, engine), engine.units_at_once, probes_at_once(config))
     probes = Probes(_limits(config))
     try:
         done = read_done(output, config.retry)
@@ -214,7 +215,7 @@ def _warn_of_precision(config: Config, checkpoint: CheckpointInfo) -> None:
     recognition = config.recognition
     if recognition.llm_precision != "auto" and checkpoint.family is REMOTE:
         _log.warning("recognition.llm_precision is left out: whoever serves a remote model chooses it")
-    if recognition.encoder_precision != "float32" and checkpoint.family is not FUN_ASR_NANO:
+    if recognition.encoder_precision != "auto" and checkpoint.family is not FUN_ASR_NANO:
         _log.warning("recognition.encoder_precision is left out: only Fun-ASR-Nano has this choice")
 
 

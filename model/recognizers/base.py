@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from funasr_beam.model.batching import BatchLimits
 
 
-EncoderPrecision = Literal["float32", "bfloat16"]
+EncoderPrecision = Literal["auto", "float32", "tf32", "bfloat16"]
 LlmPrecision = Literal["auto", "float32", "bfloat16"]
 ModelProcess = Literal["auto", "own", "shared"]
 
@@ -52,7 +52,7 @@ class RecognizerSettings:
     reserve_bytes: int = 0  # of the device's free memory, left to others
     base_tokens: int = 32  # a hypothesis may have this many tokens
     remote: RemoteSettings = field(default_factory=RemoteSettings)
-    encoder_precision: EncoderPrecision = "float32"  # of encoder and adaptor, as upstream; Fun-ASR-Nano only
+    encoder_precision: EncoderPrecision = "auto"  # of encoder and adaptor, see `precision`; Fun-ASR-Nano only
     llm_precision: LlmPrecision = "auto"  # of all of a Whisper; auto: bfloat16 on a GPU that has it
     tokens_per_s: float = 20.0  # and this many per second: far above speech, well below an endless loop
     clock: StageClock = field(default_factory=StageClock, compare=False)  # told where the time goes

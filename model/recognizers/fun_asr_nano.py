@@ -9,7 +9,13 @@ from typing import Any
 
 import torch
 
-from funasr_beam.model.batching import FEW_BATCHES_S, BatchLimits, make_batches
+from funasr_beam.model.batching import (
+    BATCH_COST_S,
+    FEW_BATCHES_S,
+    GPU_BATCH_COST_S,
+    BatchLimits,
+    make_parts,
+)
 from funasr_beam.model.checkpoint import AudioTokens, CheckpointRef
 from funasr_beam.model.errors import Cause, RecordingError, RunError
 from funasr_beam.model.prompts import AUDIO_TOKEN, build_prompt
@@ -68,7 +74,9 @@ class FunAsrNanoRecognizer(LocalRecognizer):
         self._timer = WordTimer.load(folder, self._tokenizer, self._device)
         self._end_ids = frozenset(_token_id(self._tokenizer, token, folder) for token in _END_TOKENS)
         memory = plan_for(self._model, self._device, settings.reserve_bytes)
-        self._encoder_padded_s = settings.encoder_padded_s or memory.encoder_padded_s
+        part = settings.encoder_padded_s or memory.encoder_padded_s, GPU_BATCH_COST_S if self._on_gpu else BATCH_COST_S
+        most_s, items = GPU_CALL if self._on_gpu else CPU_CALL
+        self._limits = BatchLimits(min(most_s, memory.waiting_s), items, FEW_BATCHES_S, *part)
         self._decode = load_decoder(self._model, self._end_ids, memory.engine, settings.clock)
         self._audio_id = _token_id(self._tokenizer, AUDIO_TOKEN, folder)
         self._token_text = functools.lru_cache(maxsize=None)(lambda token_id: self._tokenizer.decode([token_id]))
@@ -90,7 +98,7 @@ class FunAsrNanoRecognizer(LocalRecognizer):
     @property
     def batch_limits(self) -> BatchLimits:
         """Long lists: they are encoded in parts of similar length, and whoever is done makes room for the next."""
-        return BatchLimits(*(GPU_CALL if self._on_gpu else CPU_CALL), FEW_BATCHES_S, self._encoder_padded_s)
+        return self._limits
 
     @property
     def has_word_times(self) -> bool:
@@ -114,7 +122,7 @@ class FunAsrNanoRecognizer(LocalRecognizer):
             # Before anything is computed for its neighbours.
             check_samples(utterance.samples, _LONGEST_S, f"the encoder takes at most {_LONGEST_S:.1f} s")
             check_language(utterance, self._info)
-        batches = make_batches([item.duration_s for item in utterances], self._encoder_padded_s, len(utterances))
+        batches = make_parts([item.duration_s for item in utterances], self._limits)
         with torch.inference_mode():
             # Features before and times after the turn: meanwhile the device works for another thread.
             with self._ahead:

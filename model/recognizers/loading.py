@@ -1,6 +1,7 @@
 """Load transformers' classes: quietly, completely, and with attention that masks the padding."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 from funasr_beam.model.errors import RunError
 from funasr_beam.model.products import use_quick_linears
 from funasr_beam.model.recognizers.base import EncoderPrecision, LlmPrecision
-from funasr_beam.model.recognizers.precision import llm_dtype
+from funasr_beam.model.recognizers.precision import chosen_encoder_precision, let_products_be_tf32, llm_dtype
 
 _ATTENTION = "sdpa"
 
@@ -34,7 +35,7 @@ def load_processor(folder: Path, kind: Any = None) -> Any:
 def load_model(
     folder: Path,
     device: torch.device,
-    encoder_precision: EncoderPrecision = "float32",
+    encoder_precision: EncoderPrecision = "auto",
     llm_precision: LlmPrecision = "auto",
 ) -> Any:
     """The model in eval mode on the device.
@@ -42,13 +43,15 @@ def load_model(
     Args:
         folder: the checkpoint.
         device: where it computes.
-        encoder_precision: of encoder and adaptor.
+        encoder_precision: of encoder and adaptor; "auto": see `chosen_encoder_precision`.
         llm_precision: of the LLM; "auto": bfloat16 on a GPU that has it, else float32.
 
     Raises:
         RunError: weights are missing or do not fit, or the adaptor would attend to padding.
     """
     from transformers import FunAsrNanoForConditionalGeneration
+
+    encoder_precision = chosen_encoder_precision(encoder_precision, llm_precision, device)
 
     def lower(model: Any) -> None:
         if llm_dtype(llm_precision, device) == torch.bfloat16:
@@ -58,13 +61,15 @@ def load_model(
 
     model = load_complete(FunAsrNanoForConditionalGeneration, folder, lower)
     check_attention(model)
+    let_products_be_tf32(encoder_precision == "tf32")
     return model.to(device)
 
 
 def load_complete(kind: Any, folder: Path, lower: Callable[[Any], object] | None = None) -> Any:
     """A model of transformers' class `kind`, in eval mode, on the CPU, with every weight from the folder.
 
-    For all of the process, attention is kept from cuDNN, and its convolutions from TF32.
+    For all of the process, attention is kept from cuDNN, its convolutions from TF32, and products, too, unless a
+    Fun-ASR-Nano is loaded that is allowed it.
 
     Args:
         kind: the class.
@@ -76,8 +81,8 @@ def load_complete(kind: Any, folder: Path, lower: Callable[[Any], object] | None
         RunError: weights are missing or do not fit.
     """
     keep_attention_from_cudnn()
-    # float32 would be none on GPUs: torch allows it in convolutions, of which there are few, some images in products.
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False  # torch allows it, though there are few convolutions
+    _forbid_tf32_once()
     with _quiet(), _readable_errors(folder):
         model, report = (_lowered(kind, lower) if lower else kind).from_pretrained(
             folder,
@@ -91,6 +96,12 @@ def load_complete(kind: Any, folder: Path, lower: Callable[[Any], object] | None
     _check_complete(report, folder)
     use_quick_linears(model)
     return model.eval().requires_grad_(False)
+
+
+@functools.cache
+def _forbid_tf32_once() -> None:
+    """Before the first model only: what a recogniser is allowed stays if an aligner is loaded later."""
+    let_products_be_tf32(False)
 
 
 def _lowered(kind: Any, lower: Callable[[Any], object]) -> Any:

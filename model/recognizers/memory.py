@@ -12,8 +12,8 @@ from funasr_beam.model.recognizers.decoding.limits import EngineLimits
 from funasr_beam.model.recognizers.memory_needs import MemoryNeeds, needs_of
 from funasr_beam.model.records import Seconds
 
-UNIT_S = 3_600.0
-"""Audio of a unit, whose encoded frames wait together for their texts."""
+UNIT_S = 7_200.0
+"""Audio of the longest units, whose encoded frames wait together for their texts."""
 
 _LONGEST_FRAMES = 500  # 30 s: each frame is masked from every other one, so that a frame costs more in a long segment
 _GIB = 1 << 30
@@ -25,6 +25,7 @@ class MemoryPlan:
 
     encoder_padded_s: Seconds
     engine: EngineLimits
+    waiting_s: Seconds = math.inf  # audio that is encoded and waits for its texts
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def plan(needs: MemoryNeeds, free_bytes: int, shares: Shares) -> MemoryPlan:
     kept = min(needs.frames(UNIT_S) * needs.kept_frame, usable // 5)
     left = usable - working - kept - rows * needs.row
     most = shares.rows * shares.positions * 4 * needs.position
-    return MemoryPlan(padded_s, EngineLimits(max(0, min(left, most)), rows, tokens))
+    engine = EngineLimits(max(0, min(left, most)), rows, tokens)
+    return MemoryPlan(padded_s, engine, kept / (needs.kept_frame * needs.frames_per_s))
 
 
 def plan_windows(needs: MemoryNeeds, free_bytes: int, shares: Shares, window_s: Seconds, positions: int) -> MemoryPlan:

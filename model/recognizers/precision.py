@@ -1,10 +1,10 @@
-"""The number type that a language model computes in."""
+"""The number types that models compute in."""
 
 import logging
 
 import torch
 
-from funasr_beam.model.recognizers.base import LlmPrecision, RecognizerSettings
+from funasr_beam.model.recognizers.base import EncoderPrecision, LlmPrecision, RecognizerSettings
 
 _log = logging.getLogger("funasr_beam")
 
@@ -19,6 +19,26 @@ def llm_dtype(precision: LlmPrecision, device: torch.device) -> torch.dtype:
     if precision == "auto":
         precision = "bfloat16" if device.type == "cuda" and has_bfloat16(device) else "float32"
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+def chosen_encoder_precision(
+    precision: EncoderPrecision, llm_precision: LlmPrecision, device: torch.device
+) -> EncoderPrecision:
+    """What encoder and adaptor compute in: "float32", "tf32" or "bfloat16".
+
+    TF32 is float32 whose products a GPU rounds to 11 bits: several times as fast. "auto" takes it where the LLM
+    computes in bfloat16, since what that is given of the encoder is rounded to 8 bits anyway; elsewhere float32, which
+    upstream computes in. Where a device has no TF32, it is float32.
+    """
+    if precision == "auto":
+        precision = "tf32" if llm_dtype(llm_precision, device) == torch.bfloat16 else "float32"
+    has_tf32 = device.type == "cuda" and has_bfloat16(device)  # it came with the same cards
+    return "float32" if precision == "tf32" and not has_tf32 else precision
+
+
+def let_products_be_tf32(allowed: bool) -> None:
+    """For all products of float32 on GPUs in this process; where none is allowed, also against what an image says."""
+    torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
 def warn_of_slow_bfloat16(settings: RecognizerSettings, device: torch.device) -> None:

@@ -17,6 +17,7 @@ class Engine(Protocol):
     units_at_once: int  # 1 or more
     loads_model_here: bool  # whether the workers live in this process
 
+    has_gpus: bool  # as far as it tells; False: none, or nobody knows
     accelerator: str | None  # Beam's resource hint for the transcribe stage
 
     def end_leftover(self, job: str) -> None:

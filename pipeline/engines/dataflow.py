@@ -27,6 +27,7 @@ class DataflowEngine:
         self._config = config
         self.units_at_once = requested_units(config)
         self.accelerator = accelerator_hint(config.accelerator)
+        self.has_gpus = self.accelerator is not None
         _check_complete(config)
 
     def end_leftover(self, job: str) -> None:

@@ -28,6 +28,7 @@ class FlinkEngine:
     """Works on units in the TaskManagers of a cluster, one Python process and one model in each."""
 
     accelerator: str | None = None
+    has_gpus = False
     loads_model_here = False
 
     def __init__(self, config: RunnerConfig) -> None:

@@ -19,7 +19,9 @@ class LocalEngine:
     loads_model_here = True
 
     def __init__(self, config: RunnerConfig) -> None:
-        self.units_at_once = config.workers or min(len(os.sched_getaffinity(0)), _MOST_WORKERS * max(1, count_gpus()))
+        gpus = count_gpus()
+        self.has_gpus = gpus > 0
+        self.units_at_once = config.workers or min(len(os.sched_getaffinity(0)), _MOST_WORKERS * max(1, gpus))
         self._options = config.options
 
     def end_leftover(self, job: str) -> None:

@@ -16,6 +16,7 @@ class SparkEngine:
     """Works on units in the executors of the cluster that a Spark job server submits to."""
 
     accelerator: str | None = None
+    has_gpus = False
     loads_model_here = False
 
     def __init__(self, config: RunnerConfig) -> None:

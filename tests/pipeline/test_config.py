@@ -103,7 +103,7 @@ def test_storages_and_their_secrets_are_no_part_of_a_configuration():
     assert "s3cr3t" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("key", "usual"), [("encoder_precision", "float32"), ("llm_precision", "auto")])
+@pytest.mark.parametrize(("key", "usual"), [("encoder_precision", "auto"), ("llm_precision", "auto")])
 def test_a_precision_changes_the_hash_only_where_it_is_not_the_usual_one(key, usual):
     def hashed(*assignments):
         config = load_config(None, assignments, REQUIRED)

@@ -13,8 +13,11 @@ from funasr_beam.model.records import Failure, MediaInfo, Recording
 from funasr_beam.model.results import SpanResult, UnitResult
 from funasr_beam.model.span_index import SpanIndex
 from funasr_beam.model.storage import Folder
+from funasr_beam.pipeline.config import RunnerConfig
+from funasr_beam.pipeline.config_sources import load_config
 from funasr_beam.pipeline.done import read_done
-from funasr_beam.pipeline.plan import PlanSettings, make_plan
+from funasr_beam.pipeline.engines.local import LocalEngine
+from funasr_beam.pipeline.plan import PlanSettings, make_plan, unit_length_s
 from funasr_beam.pipeline.progress import UnitWatch
 from funasr_beam.pipeline.run_folder import Run, save_run
 from funasr_beam.pipeline.status import read_status
@@ -155,3 +158,21 @@ def test_the_status_of_a_run_that_goes_on_tells_the_hours_that_progress_tells(ou
     (run,) = read_status(output).unfinished
     snapshot = UnitWatch(CommittedUnits(output, KEY), plan, clock=lambda: 0.0).look()
     assert (run.audio_done_s, run.audio_s) == (pytest.approx(snapshot.audio_s), pytest.approx(snapshot.total_s))
+
+
+@pytest.mark.parametrize(
+    ("told", "has_gpus", "length_s"),
+    [
+        ({}, False, 1_800.0),
+        ({}, True, 7_200.0),
+        ({"recognition.device": "cuda"}, False, 7_200.0),
+        ({"recognition.device": "cpu"}, True, 1_800.0),
+        ({"model": "https://host/v1#tiny"}, True, 1_800.0),
+        ({"plan.unit_s": 60.0}, True, 60.0),
+    ],
+)
+def test_units_are_longer_for_gpus(told, has_gpus, length_s):
+    engine = LocalEngine(RunnerConfig())
+    engine.has_gpus = has_gpus
+    config = load_config(None, [], {"input": ("in",), "output": "out"} | told)
+    assert unit_length_s(config, engine) == length_s

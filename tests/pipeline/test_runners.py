@@ -187,6 +187,7 @@ def test_this_machines_threads_are_enough_for_every_gpu(monkeypatch, cores, gpus
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(cores))
     monkeypatch.setattr(local, "count_gpus", lambda: gpus)
     assert LocalEngine(RunnerConfig()).units_at_once == threads
+    assert LocalEngine(RunnerConfig()).has_gpus is (gpus > 0)
     assert LocalEngine(RunnerConfig(workers=3)).units_at_once == 3
 
 

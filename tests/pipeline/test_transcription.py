@@ -36,6 +36,7 @@ def test_the_precisions_of_the_configuration_are_those_of_the_loaded_model(tmp_p
     [
         ("demo", {"llm_precision": "bfloat16", "encoder_precision": "bfloat16"}, []),
         (REMOTE, {}, []),
+        (REMOTE, {"encoder_precision": "float32"}, ["encoder_precision"]),
         (REMOTE, {"llm_precision": "float32"}, ["llm_precision"]),
         (
             REMOTE,

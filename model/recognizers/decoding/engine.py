@@ -74,7 +74,7 @@ class DecodingEngine:
 
     def _decode(self, prompts: Sequence[torch.Tensor], rows: Sequence[Row]) -> list[Decoded]:
         layout = self._pool.lay_out(
-            self._grid.rows(min(len(rows), self._limits.max_rows)),
+            self._grid.slots(min(len(rows), self._limits.max_rows)),
             self._grid.slot_positions(max(row.needs for row in rows)),
         )
         layout.slots.status.fill_(STOPPED)  # whatever was left there

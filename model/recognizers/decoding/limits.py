@@ -17,13 +17,22 @@ class EngineLimits:
 class Grid:
     """The shapes in which steps are done, and how often the host looks at them."""
 
-    is_coarse: bool  # numbers of rows are powers of two: each shape is recorded
+    is_coarse: bool  # few numbers of rows and slots: each shape is recorded
     positions: int  # numbers of positions are multiples of it
     steps_per_look: int  # each look makes the device wait for the host
 
-    def rows(self, count: int) -> int:
-        """The number of rows that a step works on if `count` are needed."""
+    def slots(self, count: int) -> int:
+        """How many slots there must be for so many rows: few numbers, so that records are used again."""
         return 1 << (count - 1).bit_length() if self.is_coarse else count
+
+    def rows(self, count: int) -> int:
+        """The number of rows that a step works on if `count` are needed.
+
+        Recorded ones are between powers of two as well: a step reads the keys and values of all its rows, and of 128
+        for 75 it would read 60 % more than of 80.
+        """
+        between = max(8, self.slots(count) // 8) if self.is_coarse else 1
+        return min(self.slots(count), -(-count // between) * between)
 
     def slot_positions(self, needed: int) -> int:
         """How long slots are that must hold so many positions: few lengths, so that records are used again."""

@@ -114,6 +114,20 @@ def test_the_recogniser_takes_the_plan_unless_it_is_told_otherwise(tiny_checkpoi
     assert told.batch_limits == dataclasses.replace(own.batch_limits, part_padded_s=33.0)
 
 
+@pytest.mark.parametrize("card_gib", [4, 6, 80])
+def test_no_more_is_encoded_at_once_than_may_wait_for_its_texts(card_gib):
+    found = plan(NANO, card_gib << 30, GPU)
+    waiting = found.waiting_s * NANO.frames_per_s * NANO.kept_frame
+    assert waiting <= GPU.usable(card_gib << 30) / 5
+    assert found.waiting_s == pytest.approx(UNIT_S) or card_gib < 8
+
+
+def test_a_recogniser_with_little_memory_is_asked_for_little(tiny_checkpoint, monkeypatch):
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 1 << 20)
+    found = FunAsrNanoRecognizer.load(resolve(str(tiny_checkpoint)), RecognizerSettings(device="cpu")).batch_limits
+    assert found.max_padded_s < 960.0
+
+
 @pytest.mark.parametrize("build", [build_qwen3_asr, build_glm_asr, build_whisper])
 def test_recognisers_of_other_families_take_what_the_plan_says_at_once(build, tmp_path, monkeypatch):
     folder = str(build(tmp_path))
