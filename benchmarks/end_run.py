@@ -17,8 +17,9 @@ from funasr_beam.model import transcripts
 from funasr_beam.model.audio.sandbox import Decoder
 from funasr_beam.model.commits import CommittedUnits
 from funasr_beam.model.front_end import FrontEnd
-from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
+from funasr_beam.model.recognizers.base import Recognizer, RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
+from funasr_beam.model.recognizers.own_process.owner import OwnProcessRecognizer
 from funasr_beam.model.stage_clock import StageClock
 from funasr_beam.model.vad import SpeechDetector
 from funasr_beam.pipeline import transcription
@@ -67,9 +68,9 @@ class Recordings:
     """The batches that the recogniser was given, to be recognised once more."""
 
     def __init__(self) -> None:
-        self._heard: list[tuple[FunAsrNanoRecognizer, list[Utterance]]] = []
+        self._heard: list[tuple[Recognizer, list[Utterance]]] = []
 
-    def keep(self, recognizer: FunAsrNanoRecognizer, utterances: Sequence[Utterance]) -> None:
+    def keep(self, recognizer: Recognizer, utterances: Sequence[Utterance]) -> None:
         """Remember a batch."""
         self._heard.append((recognizer, list(utterances)))
 
@@ -100,7 +101,8 @@ def install(command: StageClock, threads: StageClock, recordings: Recordings, *,
     wrap(Decoder, "decode_range", threads, "decode the file")
     wrap(SpeechDetector, "speech_probabilities", threads, "VAD")
     wrap(transcripts.UnitTranscriber, "transcribe", threads, "batch, language, ITN")
-    wrap(FunAsrNanoRecognizer, "recognize", threads, "wait for the model, text", recordings.keep)
+    for kind in (FunAsrNanoRecognizer, OwnProcessRecognizer):  # on a GPU the first is in the process of the second
+        wrap(kind, "recognize", threads, "wait for the model, text", recordings.keep)
     wrap(CommittedUnits, "commit", threads, "commit")
     budget = {"base_tokens": 0, "tokens_per_s": TOKENS_PER_S} if speech_budget else {}
     settings = functools.partial(RecognizerSettings, clock=threads, **budget)

@@ -182,6 +182,17 @@ def device_share(found: Mapping[str, Any]) -> str:
     return "\n".join([f"{_machine(found)}; devices that hear {found['speed']:,.0f} s of calls a second:", "", *lines])
 
 
+def launches(found: Mapping[str, Any]) -> str:
+    """How busy a device is whose launches other threads disturb, with its recogniser in either process."""
+    shares = {(share["threads"], share["process"]): share for share in found["shares"]}
+    lines = ["| threads | busy, shared process | busy, own process |", "| --- | ---: | ---: |"]
+    for threads in sorted({threads for threads, _ in shares}):
+        own = [shares[threads, process] for process in ("shared", "own")]
+        figures = " | ".join(f"{one['busy']:.0f} % ({one['least']:.0f} to {one['most']:.0f})" for one in own)
+        lines.append(f"| {threads} | {figures} |")
+    return "\n".join([f"{_machine(found)}; units of calls:", "", *lines])
+
+
 def cards(found: Mapping[str, Any]) -> str:
     """What is done at once on graphics cards, as the memory model plans it."""
     rows = [

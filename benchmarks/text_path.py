@@ -115,7 +115,7 @@ def make_parts() -> dict[str, Callable[[Texts], Any]]:
         "language of 3": lambda texts: [few.detect(text) for text, _ in texts],
         "language of 31": lambda texts: [all_languages.detect(text) for text, _ in texts],
         "guards": lambda texts: [_examine(text, samples) for text, _ in texts],
-        "word times, CTC alignment of 12 s": lambda texts: [_align(text, scores) for text, _ in texts],
+        "word times, CTC alignment of 12 s": lambda texts: [align(text, scores) for text, _ in texts],
     }
 
 
@@ -159,7 +159,8 @@ def _examine(text: str, samples: Any) -> object:
     return examine(hypothesis, item.evidence, RecognitionOptions())
 
 
-def _align(text: str, scores: torch.Tensor) -> object:
+def align(text: str, scores: torch.Tensor) -> object:
+    """Word times of a text, as long as its words are."""
     words = [[1 + place % 59] for place in range(min(60, len(text.split()) if " " in text else len(text)))]
     return align_words(scores, words, 0, FRAME_S, 0.0, SEGMENT_S)
 

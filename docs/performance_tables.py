@@ -22,6 +22,7 @@ def parts() -> dict[str, str]:
         "host": _one("host_path", "python -m benchmarks.host_path --store", tables.host_path),
         "threads": _one("host_scaling", "python -m benchmarks.host_scaling --store", tables.host_scaling),
         "devices": _one("device_share", "python -m benchmarks.device_share --store", tables.device_share),
+        "launches": _one("launches", "python -m benchmarks.launches --store", tables.launches),
         "padding": _one("recognizer_cpu", "make bench", tables.padding),
         "cards": _one("memory_model", "python -m benchmarks.memory_model --store", tables.cards),
     }

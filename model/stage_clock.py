@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -73,11 +73,16 @@ class StageClock:
                 stack[-1].inner_s += took_s
             self.add(stage, took_s - ended.inner_s)
 
-    def add(self, stage: str, seconds: Seconds, count: int = 1) -> None:
+    def add(self, stage: str, seconds: Seconds) -> None:
         """Charge seconds that were measured elsewhere, as those of another process."""
-        with self._lock:
-            known = self._stages.get(stage, StageTime())
-            self._stages[stage] = StageTime(known.seconds + seconds, known.count + count)
+        self._add(stage, StageTime(seconds, 1))
+
+    def merge(self, stages: Mapping[str, StageTime]) -> None:
+        """Charge what was measured elsewhere while this thread waited for it, and not the stage in which it waited."""
+        if self._running.stack:
+            self._running.stack[-1].inner_s += sum(spent.seconds for spent in stages.values())
+        for stage, spent in stages.items():
+            self._add(stage, spent)
 
     def read(self) -> dict[str, StageTime]:
         """What all stages took so far; those under way are not among it."""
@@ -101,6 +106,11 @@ class StageClock:
     def __reduce__(self) -> tuple[type["StageClock"], tuple[()]]:
         """A clock that is sent elsewhere starts at zero there: neither locks nor a device can be sent."""
         return StageClock, ()
+
+    def _add(self, stage: str, spent: StageTime) -> None:
+        with self._lock:
+            known = self._stages.get(stage, StageTime())
+            self._stages[stage] = StageTime(known.seconds + spent.seconds, known.count + spent.count)
 
     def _now(self) -> Seconds:
         if self._synchronize is not None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from benchmarks.memory import descendants
 from tests.faults import defects
-from tests.faults.scenes import Scene, copy_recordings, statuses, wait_until
+from tests.faults.scenes import PATIENCE_S, Scene, copy_recordings, statuses, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -28,10 +29,15 @@ def committed(output):
     return list(Path(output).glob("_work/units/*/*.parquet"))
 
 
-def decoders(command):
-    """Process numbers of the command's decoders that are at work on a file."""
+def children(command, name):
+    """Process numbers of what the command has started of this name."""
     found = descendants(command.pid)
-    return [pid for pid in found if b"sandbox_worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in found if name.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def decoders(command):
+    """The command's decoders that are at work on a file."""
+    return children(command, "sandbox_worker")
 
 
 @pytest.mark.parametrize(
@@ -58,6 +64,34 @@ def test_decoders_that_are_killed_at_any_moment_cost_no_more_than_that(scene, tm
             hit.add(pid)
     assert command.wait() == 0
     scene.run(tmp_path / "out")
+    scene.check_equal(tmp_path / "out")
+
+
+def test_a_recogniser_that_is_killed_in_a_process_of_its_own_costs_nothing(scene, tmp_path):
+    command = scene.start(tmp_path / "out", "--set", "recognition.process=own")
+    killed = set()
+    for count in (1, 2):  # the one that was loaded first, and the one that took over
+        wait_until(lambda count=count: len(committed(tmp_path / "out")) >= count or "takes over" in command.text, command)
+        wait_until(lambda: set(children(command, "own_process.child")) - killed, command)
+        (pid,) = set(children(command, "own_process.child")) - killed
+        os.kill(pid, signal.SIGKILL)
+        killed.add(pid)
+    assert command.wait() == 0
+    assert "died (signal SIGKILL)" in command.text
+    scene.check_equal(tmp_path / "out")
+    assert not children(command, "own_process.child")
+
+
+def test_a_command_that_is_killed_leaves_no_recogniser_behind(scene, tmp_path):
+    command = scene.start(tmp_path / "out", "--set", "recognition.process=own")
+    wait_until(lambda: "Transcribing" in command.text, command)
+    (pid,) = children(command, "own_process.child")
+    command.kill()
+    until = time.monotonic() + PATIENCE_S
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{pid}").exists()
+    assert scene.run(tmp_path / "out")[0] == 0
     scene.check_equal(tmp_path / "out")
 
 

@@ -67,6 +67,20 @@ def test_a_device_is_waited_for_at_each_border():
     assert len(waits) == 4
 
 
+def test_what_another_process_measured_is_not_charged_to_the_stage_that_waited_for_it():
+    now = iter(range(100))
+    clock, other = StageClock(now=lambda: next(now)), StageClock(now=lambda: next(now))
+    with other.measure("encode"):
+        pass
+    taken = other.take()
+    assert not other.read()
+    with clock.measure("wait"), clock.measure("ask"):
+        clock.merge(taken)
+        clock.merge({"encode": StageTime(1.0, 2)})
+    clock.merge(taken)
+    assert clock.read() == {"wait": StageTime(2.0, 1), "ask": StageTime(-1.0, 1), "encode": StageTime(3.0, 4)}
+
+
 def test_settings_with_a_clock_can_be_sent_to_a_worker_where_it_starts_at_zero():
     clock = StageClock()
     with clock.measure("stage"):

@@ -159,6 +159,12 @@ def test_units_and_batches_do_not_change_the_tables(inputs, finished, tmp_path):
     assert main(["compare", str(finished), str(output)]) == 0
 
 
+def test_a_recogniser_in_a_process_of_its_own_writes_the_same_tables(inputs, finished, tmp_path):
+    output = tmp_path / "out"
+    assert transcribe(inputs, "--output", output, "--set", "recognition.process=own") == 0
+    assert main(["compare", str(finished), str(output)]) == 0
+
+
 def test_two_devices_share_the_units_and_write_the_same_tables(inputs, finished, tmp_path, monkeypatch):
     def note(transcriber, unit):
         by.add(id(transcriber))

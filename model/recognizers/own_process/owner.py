@@ -87,8 +87,7 @@ class OwnProcessRecognizer:
             with self._places.alone():  # so that it is known whose fault it is
                 answer = self._ask(utterances)
         charge(answer.worked_s, answer.gpu_s)
-        for stage, time in answer.stages.items():
-            self._clock.add(stage, time.seconds, time.count)
+        self._clock.merge(answer.stages)
         if isinstance(answer.found, Exception):
             raise answer.found
         self._deaths = 0
