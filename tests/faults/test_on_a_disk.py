@@ -71,7 +71,9 @@ def test_a_recogniser_that_is_killed_in_a_process_of_its_own_costs_nothing(scene
     command = scene.start(tmp_path / "out", "--set", "recognition.process=own")
     killed = set()
     for count in (1, 2):  # the one that was loaded first, and the one that took over
-        wait_until(lambda count=count: len(committed(tmp_path / "out")) >= count or "takes over" in command.text, command)
+        wait_until(
+            lambda count=count: len(committed(tmp_path / "out")) >= count or "takes over" in command.text, command
+        )
         wait_until(lambda: set(children(command, "own_process.child")) - killed, command)
         (pid,) = set(children(command, "own_process.child")) - killed
         os.kill(pid, signal.SIGKILL)

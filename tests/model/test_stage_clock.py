@@ -5,7 +5,7 @@ import time
 import pytest
 
 from funasr_beam.model.recognizers.base import RecognizerSettings
-from funasr_beam.model.stage_clock import StageClock
+from funasr_beam.model.stage_clock import StageClock, StageTime
 
 
 def test_an_inner_stage_is_not_counted_twice():

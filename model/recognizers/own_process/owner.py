@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
@@ -28,6 +29,7 @@ MOST_DEATHS = 16
 """In a row, without an answer between them: a unit is halved to the utterance at fault with fewer."""
 
 _LAST_LINES = 20
+_PAUSE_S = 5.0  # a machine that is short of memory may have some again
 _END_S = 10.0  # for one that has closed its connection: a GPU's memory is given back first
 _log = logging.getLogger("funasr_beam")
 
@@ -111,16 +113,27 @@ class OwnProcessRecognizer:
         with waiting(), self._renewing:
             if self._child.last_words is None:
                 return self._child
-            self._deaths += 1
-            if self._deaths > MOST_DEATHS:
-                raise RunError(f"{self._child.last_words}, as did the {MOST_DEATHS} before it")
-            _log.warning("%s; a new one takes over", self._child.last_words)
-            self._child = _Child(self._order)
-            return self._child
+            last_words = self._child.last_words
+            while True:
+                self._deaths += 1
+                if self._deaths > MOST_DEATHS:
+                    raise RunError(f"{last_words}, as did the {MOST_DEATHS} before it")
+                _log.warning("%s; a new one takes over", last_words)
+                try:
+                    self._child = _Child(self._order)
+                except _DiedLoadingError as error:
+                    last_words = str(error)
+                    time.sleep(_PAUSE_S)
+                else:
+                    return self._child
 
 
 class _DiedAmongOthersError(ProcessDiedError):
     """It may have been the fault of another request."""
+
+
+class _DiedLoadingError(RunError):
+    """It did not live to answer anything."""
 
 
 class _Child:
@@ -183,14 +196,14 @@ class _Child:
 
         Raises:
             Exception: what loading raises.
-            RunError: it died.
+            _DiedLoadingError: it died.
         """
         try:
             send(self._connection, order)
             while isinstance(message := receive(self._connection), Logged):
                 _log.log(message.level, "%s", message.text)
         except (EOFError, OSError) as error:
-            raise RunError(f"{self._died()} while it loaded the model") from error
+            raise _DiedLoadingError(f"{self._died()} while it loaded the model") from error
         if isinstance(message, Exception):
             self._died()
             raise message

@@ -3,6 +3,7 @@
 import functools
 import logging
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -132,7 +133,7 @@ def test_a_death_is_no_fault_of_requests_beside_it(start):
 def test_one_that_was_killed_while_idle_is_replaced(start, tmp_path):
     recognizer = start(doubles.load, str(tmp_path))
     recognizer.recognize([utterance()])
-    os.kill(recognizer.pid, 9)
+    os.kill(recognizer.pid, signal.SIGKILL)
     assert texts(recognize_all(recognizer, [utterance(length=700)], LIMITS)) == ["700"]
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -141,6 +142,14 @@ def test_one_that_cannot_start_again_ends_the_run(start, tmp_path):
     recognizer = start(doubles.load_once, str(tmp_path))
     with pytest.raises(RunError, match="the GPU is gone"):
         recognize_all(recognizer, [utterance(doubles.KILLS)] * 4, LIMITS)
+
+
+def test_one_that_dies_as_it_starts_again_is_tried_again(start, tmp_path, monkeypatch):
+    monkeypatch.setattr(owner, "_PAUSE_S", 0.1)
+    recognizer = start(doubles.load_late, str(tmp_path))
+    os.kill(recognizer.pid, signal.SIGKILL)
+    assert texts(recognize_all(recognizer, [utterance(length=700)], LIMITS)) == ["700"]
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_deaths_without_end_end_the_run(start, monkeypatch):
