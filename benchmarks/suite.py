@@ -100,7 +100,7 @@ def gpu_tasks(arguments: argparse.Namespace) -> list[Task]:
         return _tiny_gpu_tasks(arguments)
     ways = _recognizer(arguments, "cuda")
     speed = [*ways, "--profiles", "30 s", "calls", "podcasts", "mixed", "--sides", *FAST]
-    speed += ["--hours", "1", "--peers-get", "2", "--repeats", "2", "--within", "305"]
+    speed += ["--hours", "2", "--peers-get", "4", "--repeats", "2", "--within", "305"]
     same = [*ways, "--profiles", "mixed", "--sides", *EQUAL]
     same += ["--hours", "0.05", "--precision", "fp32", "--within", "125"]
     return [

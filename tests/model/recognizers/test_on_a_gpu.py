@@ -1,6 +1,9 @@
 """What only a GPU can show, each in seconds; skipped without one. Of the packages for tests only pytest is needed."""
 
 import contextlib
+import functools
+import os
+import signal
 import threading
 import time
 import wave
@@ -20,11 +23,15 @@ from funasr_beam.model.devices import computing_on
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.decoding.engine import DecodingEngine
 from funasr_beam.model.recognizers.decoding.limits import EngineLimits
+from funasr_beam.model.recognizers.families import load_recognizer
 from funasr_beam.model.recognizers.features import FeatureExtractor
 from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
 from funasr_beam.model.recognizers.greedy import decode_greedily
 from funasr_beam.model.recognizers.loading import keep_attention_from_cudnn
+from funasr_beam.model.recognizers.own_process.owner import OwnProcessRecognizer
+from funasr_beam.model.recognizers.precision import has_bfloat16, let_products_be_tf32
 from funasr_beam.model.records import RecognitionOptions
+from funasr_beam.model.turns import Work
 from tests.audio_doubles import sound
 from tests.qwen3 import END_IDS, QWEN3_06B, make_prompts, tiny_qwen3
 
@@ -41,10 +48,11 @@ NEARLY_ALL = 0.9
 """Sums in another order tip a tie between two tokens now and then, and all that follows is another text."""
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def kernels():
-    """As they are chosen once a checkpoint has been loaded."""
+    """As they are chosen once a checkpoint has been loaded, for exact products."""
     keep_attention_from_cudnn()
+    let_products_be_tf32(False)
 
 
 def share_equal(found, wanted):
@@ -247,6 +255,35 @@ def test_in_bfloat16_too_and_from_several_threads(speech, heard_by_a_cpu):
     for place, one in enumerate(found):
         said = " ".join(texts(one[len(one) - place :] + one[: len(one) - place]))
         assert SequenceMatcher(None, said, " ".join(texts(heard_by_a_cpu))).ratio() > 0.9
+
+
+@NEEDS_DEMO
+def test_its_encoder_is_in_tf32_only_beside_a_language_model_that_rounds_more(speech):
+    exact = demo("cuda", llm_precision="float32")
+    assert not torch.backends.cuda.matmul.allow_tf32
+    features = exact._extract_features(speech[:4])
+    with torch.inference_mode():
+        wanted, _ = exact._encode_audio(features)
+        demo("cuda")
+        assert torch.backends.cuda.matmul.allow_tf32 is has_bfloat16(GPU)
+        found, _ = exact._encode_audio(features)
+    for one, other in zip(found, wanted, strict=True):
+        assert (one - other).norm() < 0.01 * other.norm()
+
+
+@NEEDS_DEMO
+def test_in_a_process_of_its_own_it_hears_the_same_and_a_new_one_takes_over(speech):
+    settings = RecognizerSettings("cuda:0")
+    apart = OwnProcessRecognizer(functools.partial(load_recognizer, "demo", settings), settings.clock, "cuda:0")
+    wanted = texts(hear(demo("cuda"), speech))
+    try:
+        for _ in range(2):
+            work = Work()
+            assert share_equal(texts(hear(apart, speech)), wanted) >= NEARLY_ALL
+            assert 0 < work.gpu_s <= work.worked_s
+            os.kill(apart.pid, signal.SIGKILL)
+    finally:
+        apart.close()
 
 
 @NEEDS_DEMO
