@@ -18,8 +18,9 @@ from funasr_beam.model.records import Hypothesis
 from funasr_beam.model.stage_clock import ENCODER
 from funasr_beam.model.turns import Turn
 
-KILLS, BREAKS, TOO_LARGE, WRONG, STRANGE, EXITS, LOGS = range(-1, -8, -1)
-"""First samples that have it killed, lose its GPU, lack memory, refuse, fail oddly, leave, and write to the log."""
+KILLS, BREAKS, TOO_LARGE, WRONG, STRANGE, EXITS, LOGS, HANGS, UNREADABLE = range(-1, -10, -1)
+"""First samples that have it killed, lose its GPU, lack memory, refuse, fail oddly, leave, write to the log, hang, and
+answer what nobody can read."""
 
 
 class Double:
@@ -38,6 +39,8 @@ class Double:
             self._obey(int(utterance.samples[0]), len(utterances))
         with self._turn, self._clock.measure(ENCODER):
             time.sleep(0.01)
+        if any(utterance.samples[0] == UNREADABLE for utterance in utterances):
+            return [Unreadable()]
         return [Hypothesis(f"{len(utterance.samples)}", (), "stop") for utterance in utterances]
 
     def _obey(self, order, count):
@@ -56,8 +59,17 @@ class Double:
             sys.stderr.write("first words\nlast words\n")
             sys.stderr.flush()
             os._exit(3)
+        elif order == HANGS:
+            time.sleep(600)
         elif order == LOGS:
             logging.getLogger("funasr_beam").warning("said %s", "there")
+
+
+class Unreadable:
+    """Cannot be read from its pickle."""
+
+    def __reduce__(self):
+        return int, ("no number",)
 
 
 class UnsendableError(Exception):

@@ -13,13 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 
 from funasr_beam.model.batching import BatchLimits
 from funasr_beam.model.checkpoint import CheckpointInfo
 from funasr_beam.model.errors import ProcessDiedError, RunError
 from funasr_beam.model.recognizers.base import Recognizer, Utterance
 from funasr_beam.model.recognizers.own_process.wire import Answer, Loaded, Logged, Order, Request, receive, send
-from funasr_beam.model.records import Failure, Hypothesis
+from funasr_beam.model.records import Failure, Hypothesis, Seconds
 from funasr_beam.model.stage_clock import StageClock
 from funasr_beam.model.turns import Places, charge, waiting
 
@@ -27,6 +28,9 @@ AT_ONCE = 3
 """Requests under way: one has the device, one its features, and the samples of one are there already."""
 MOST_DEATHS = 16
 """In a row, without an answer between them: a unit is halved to the utterance at fault with fewer."""
+
+PATIENCE_S = 900.0
+"""How long a GPU may take beside the seconds of the audio that it was given: one that takes longer hangs."""
 
 _LAST_LINES = 20
 _PAUSE_S = 5.0  # a machine that is short of memory may have some again
@@ -136,10 +140,19 @@ class _DiedLoadingError(RunError):
     """It did not live to answer anything."""
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A request under way."""
+
+    audio_s: Seconds
+    answer: Future[Answer] = field(default_factory=Future)
+
+
 class _Child:
     """One process, and the connection to it."""
 
     def __init__(self, order: Order) -> None:
+        self._device = order.device
         self._connection, theirs = socket.socketpair()
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", f"{__package__}.child", str(theirs.fileno())],
@@ -155,7 +168,7 @@ class _Child:
         self._said: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
         self._numbers = itertools.count()
         self._sending, self._changing = threading.Lock(), threading.Lock()
-        self._waiting: dict[int, Future[Answer]] = {}
+        self._waiting: dict[int, _Asked] = {}
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
         try:
@@ -176,14 +189,21 @@ class _Child:
         Raises:
             ProcessDiedError: nothing came.
         """
-        number, answer = next(self._numbers), Future[Answer]()
+        asked = _Asked(sum(utterance.duration_s for utterance in utterances))
+        number = next(self._numbers)
         with self._changing:
-            self._waiting[number] = answer
+            self._waiting[number] = asked
+            patience_s = self._patience_s(sum(other.audio_s for other in self._waiting.values()))
         if self.last_words is not None:  # nobody would tell it any more
             raise _DiedAmongOthersError(self.last_words)
         with contextlib.suppress(OSError), self._sending:  # whoever receives is told, too
             send(self._connection, Request(number, utterances))
-        return answer.result()
+        try:
+            return asked.answer.result(patience_s)
+        except TimeoutError:
+            self._said.append(f"it gave no answer for {patience_s:.0f} s")
+            self._process.kill()
+            return asked.answer.result()
 
     def end(self) -> None:
         """Kill the process if it lives."""
@@ -212,21 +232,29 @@ class _Child:
 
     def _receive(self) -> None:
         """Give answers to those who wait for them, until the process ends."""
-        with contextlib.suppress(EOFError, OSError):
-            while True:
-                message = receive(self._connection)
-                if isinstance(message, Logged):
-                    _log.log(message.level, "%s", message.text)
-                else:
-                    with self._changing:
-                        answer = self._waiting.pop(message.number)
-                    answer.set_result(message)
-        words = self._died()
+        try:
+            with contextlib.suppress(EOFError, OSError):
+                while True:
+                    self._take(receive(self._connection))
+        finally:  # whatever it was: without this thread nobody would be told anything
+            words = self._died()
+            with self._changing:
+                self.last_words, left = words, list(self._waiting.values())
+            kind = _DiedAmongOthersError if len(left) > 1 else ProcessDiedError
+            for asked in left:
+                asked.answer.set_exception(kind(words))
+
+    def _take(self, message: Answer | Logged) -> None:
+        if isinstance(message, Logged):
+            _log.log(message.level, "%s", message.text)
+            return
         with self._changing:
-            self.last_words, left = words, list(self._waiting.values())
-        kind = _DiedAmongOthersError if len(left) > 1 else ProcessDiedError
-        for answer in left:
-            answer.set_exception(kind(words))
+            asked = self._waiting.pop(message.number)
+        asked.answer.set_result(message)
+
+    def _patience_s(self, audio_s: Seconds) -> Seconds | None:
+        """How long to wait for an answer; a CPU may be as slow as it is."""
+        return None if self._device == "cpu" else PATIENCE_S + audio_s
 
     def _listen(self) -> None:
         """Keep what it last wrote."""
@@ -239,7 +267,7 @@ class _Child:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_S)
         self.end()
-        self._listener.join()
+        self._listener.join(_END_S)
         code = self._process.returncode
         how = f"exit status {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
         hint = ": the system may be short of memory" if code == -signal.SIGKILL else ""

@@ -120,6 +120,30 @@ def test_only_the_utterance_that_kills_it_fails(start, caplog, order, told):
     assert "a new one takes over" in caplog.text
 
 
+def test_one_that_hangs_is_ended_and_only_the_utterance_at_fault_fails(start, monkeypatch):
+    monkeypatch.setattr(owner._Child, "_patience_s", lambda child, audio_s: 0.5 + audio_s)
+    given = [utterance(length=500), utterance(doubles.HANGS, 501), utterance(length=502)]
+    found = recognize_all(start(), given, LIMITS)
+    assert isinstance(found[1], Failure)
+    assert "it gave no answer for" in found[1].message
+    assert [item.text for item in found if not isinstance(item, Failure)] == ["500", "502"]
+
+
+def test_a_gpu_may_take_as_long_as_its_audio_and_a_quarter_of_an_hour_and_a_cpu_any_time(start):
+    child = start()._child
+    assert child._patience_s(7_200.0) is None
+    child._device = "cuda:0"
+    assert child._patience_s(7_200.0) == 8_100.0
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_answer_that_cannot_be_read_keeps_nobody_waiting(start, monkeypatch):
+    monkeypatch.setattr(owner, "_END_S", 0.5)
+    found = recognize_all(start(), [utterance(length=500), utterance(doubles.UNREADABLE, 501)], LIMITS)
+    assert found[0].text == "500"
+    assert isinstance(found[1], Failure)
+
+
 def test_a_death_is_no_fault_of_requests_beside_it(start):
     recognizer = start()
     lists = [[utterance(length=500 + place)] for place in range(12)]
