@@ -165,6 +165,7 @@ class _Child:
         )
         theirs.close()
         self.last_words: str | None = None  # None: it lives
+        self._verdict = ""  # why this side has killed it
         self._said: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
         self._numbers = itertools.count()
         self._sending, self._changing = threading.Lock(), threading.Lock()
@@ -201,7 +202,7 @@ class _Child:
         try:
             return asked.answer.result(patience_s)
         except TimeoutError:
-            self._said.append(f"it gave no answer for {patience_s:.0f} s")
+            self._verdict = f"it gave no answer for {patience_s:.0f} s"
             self._process.kill()
             return asked.answer.result()
 
@@ -270,6 +271,8 @@ class _Child:
         self._listener.join(_END_S)
         code = self._process.returncode
         how = f"exit status {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
-        hint = ": the system may be short of memory" if code == -signal.SIGKILL else ""
-        said = f": {self._said[-1]}" if self._said else hint
-        return f"the recogniser's process died ({how}){said}"
+        if code == -signal.SIGKILL:  # from outside: what it said last may be a warning of long ago
+            why = self._verdict or "the system may be short of memory"
+        else:
+            why = self._said[-1] if self._said else ""
+        return f"the recogniser's process died ({how}): {why}".removesuffix(": ")
