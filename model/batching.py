@@ -18,7 +18,7 @@ FloatArray = NDArray[np.float64]
 BATCH_COST_S = 8.0
 """What beginning another batch costs, in padded seconds."""
 GPU_BATCH_COST_S = 16.0
-"""The same on a GPU, which encodes 16 s in 2 ms, and waits longer than that for the thousand launches of a batch."""
+"""The same on a GPU, which waits for the thousand launches of a batch."""
 FEW_BATCHES_S = 1e6
 """The same where a batch is divided again by whoever takes it: as few as the limits allow."""
 

@@ -60,7 +60,7 @@ class PlanConfig(Section):
         0.0,
         ge=0,
         description="Audio seconds (each channel counts) of one unit of work; small runs use less. 0: half an hour, or "
-        "two hours where the recogniser runs on GPUs, which write many texts at once as fast as few.",
+        "two hours where the recogniser runs on GPUs, which write all texts of a unit together.",
     )
     span_s: float = Field(600.0, ge=1, description="Longest span of one recording; longer recordings become several.")
     probe_above_kb: int = Field(
