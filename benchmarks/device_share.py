@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +22,12 @@ import numpy as np
 from benchmarks.hardware import describe_machine
 from benchmarks.host_run import spoken_text
 from benchmarks.profiles import durations
-from funasr_beam.model.batching import FEW_BATCHES_S, BatchLimits
+from funasr_beam.model.batching import BatchLimits
 from funasr_beam.model.checkpoint import CheckpointInfo, describe, resolve
 from funasr_beam.model.front_end import SpanAudio, UnitAudio
 from funasr_beam.model.recognizers.base import Utterance
 from funasr_beam.model.recognizers.fun_asr_nano import GPU_CALL
+from funasr_beam.model.recognizers.memory import GPU
 from funasr_beam.model.records import SAMPLE_RATE, Hypothesis, Recording, Segment, Span, Unit
 from funasr_beam.model.transcriber_pool import Member, TranscriberPool
 from funasr_beam.model.transcripts import TranscriberConfig, UnitTranscriber
@@ -75,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", action="store_true", help="keep the result")
     arguments = parser.parse_args()
-    ways = {"64 segments": BatchLimits(), "a unit": BatchLimits(*GPU_CALL, FEW_BATCHES_S, 960.0)}
+    ways = {"64 segments": BatchLimits(), "a unit": replace(GPU_CALL, part_padded_s=GPU.encoder_padded_s)}
     print("| asked at once | devices | threads for each | busy |\n| --- | --- | --- | --- |")
     shares = []
     for name, devices, threads in itertools.product(ways, DEVICES, THREADS):

@@ -4,19 +4,21 @@ import itertools
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 import torch
 
-from benchmarks.text_path import align, make_texts
-from funasr_beam.model.batching import FEW_BATCHES_S, GPU_BATCH_COST_S, BatchLimits, make_parts
+from benchmarks.text_path import align, as_written, make_texts
+from funasr_beam.model.batching import make_parts
 from funasr_beam.model.checkpoint import CheckpointInfo, describe, resolve
 from funasr_beam.model.recognizers.base import Utterance
 from funasr_beam.model.recognizers.fun_asr_nano import GPU_CALL
-from funasr_beam.model.records import Hypothesis, Seconds, Token
+from funasr_beam.model.recognizers.memory import GPU
+from funasr_beam.model.records import Hypothesis, Seconds
 from funasr_beam.model.stage_clock import StageClock
 
-LIMITS = BatchLimits(*GPU_CALL, FEW_BATCHES_S, 960.0, GPU_BATCH_COST_S)
+LIMITS = replace(GPU_CALL, part_padded_s=GPU.encoder_padded_s)
 
 ENCODE_S_PER_HOUR = 0.55
 ENCODE_LAUNCHES = 1_220  # of a part
@@ -75,4 +77,4 @@ class LaunchedDevice:
     def _say(self) -> Hypothesis:
         text, _ = next(self._texts)
         align(text, self._scores)
-        return Hypothesis(text, tuple(Token(f" {word}", -0.1) for word in text.split()), "stop")
+        return as_written(text)

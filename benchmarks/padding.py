@@ -9,26 +9,19 @@ sorted list that is cut where a part is full. `--store` keeps the result in benc
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 
 from benchmarks.hardware import describe_machine
 from benchmarks.profiles import PROFILES, durations
-from funasr_beam.model.batching import (
-    BATCH_COST_S,
-    FEW_BATCHES_S,
-    GPU_BATCH_COST_S,
-    BatchLimits,
-    make_parts,
-    padded_seconds,
-)
+from funasr_beam.model.batching import make_parts, padded_seconds
 from funasr_beam.model.recognizers.fun_asr_nano import CPU_CALL, GPU_CALL
 from funasr_beam.model.recognizers.memory import CPU, GPU
 from funasr_beam.model.records import Seconds
 
 RESULT = Path(__file__).parent / "results" / "padding.json"
-DEVICES = {"CPU": (CPU_CALL, CPU, BATCH_COST_S), "GPU": (GPU_CALL, GPU, GPU_BATCH_COST_S)}
+DEVICES = {"CPU": (CPU_CALL, CPU), "GPU": (GPU_CALL, GPU)}
 HOURS = (0.5, 1.0)
 UNITS = 20
 
@@ -64,8 +57,8 @@ def main() -> None:
 
 def measure() -> Iterator[Waste]:
     """Every device, profile and length of unit."""
-    for device, (call, shares, cost_s) in DEVICES.items():
-        limits = BatchLimits(*call, FEW_BATCHES_S, shares.encoder_padded_s, cost_s)
+    for device, (call, shares) in DEVICES.items():
+        limits = replace(call, part_padded_s=shares.encoder_padded_s)
         for profile in PROFILES:
             for hours in HOURS:
                 units = [durations(profile, hours, seed) for seed in range(UNITS)]

@@ -153,10 +153,14 @@ class WetextGrammar(Grammar):
         return [Tagged(item.token_type, item.input_start, item.input_end, item.output_text) for item in mappings]
 
 
+def as_written(text: str) -> Hypothesis:
+    """The text as if a recogniser had written it, a token for each word."""
+    return Hypothesis(text, tuple(Token(f" {word}", -0.1) for word in text.split()), "stop")
+
+
 def _examine(text: str, samples: Any) -> object:
     item = GuardInput(Utterance(samples), ((0.2, SEGMENT_S - 0.2),), 0.9)
-    hypothesis = Hypothesis(text, tuple(Token(f" {word}", -0.1) for word in text.split()), "stop")
-    return examine(hypothesis, item.evidence, RecognitionOptions())
+    return examine(as_written(text), item.evidence, RecognitionOptions())
 
 
 def align(text: str, scores: torch.Tensor) -> object:

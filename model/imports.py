@@ -1,9 +1,15 @@
-"""Large libraries, imported without the garbage collector."""
+"""Large libraries, imported without the garbage collector, and what other processes import."""
 
 import atexit
 import gc
 import importlib
+import os
 import sys
+
+
+def import_path() -> str:
+    """The PYTHONPATH with which another process imports what this one does."""
+    return os.pathsep.join(entry for entry in sys.path if entry)
 
 
 def import_quietly(*names: str) -> None:

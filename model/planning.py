@@ -11,10 +11,8 @@ from funasr_beam.model.errors import RecordingError
 from funasr_beam.model.listing import Listed
 from funasr_beam.model.records import Failure, MediaInfo, Recording, Seconds, Span, Unit
 
-UNIT_S, GPU_UNIT_S = 1_800.0, 7_200.0
-"""A unit's length where nobody names one. A step of a GPU reads all weights of the language model, for the 60 rows of
-half an hour as for the 240 of two; and it hears so much in little time, so that little is lost with a worker that dies.
-"""
+UNIT_S = 1_800.0
+"""Audio of a unit where nobody says otherwise; a GPU has units of its own length."""
 
 _ASSUMED_DURATION_S = 60.0  # for packing, where a container does not tell its length
 _ASSUMED_BYTES_PER_S = 4000.0  # the same, where nobody has asked it yet: 32 kbit/s

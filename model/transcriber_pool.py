@@ -23,8 +23,8 @@ class Member:
 
     device: str
     transcriber: Transcriber
+    context: str = "cpu"  # the device on which this process computes for it, be it only to align
     at_work: int = 0  # units
-    computes_here: bool = True  # in this process, be it only to align
 
 
 class TranscriberPool:
@@ -41,7 +41,7 @@ class TranscriberPool:
             member = min(self.members, key=lambda member: member.at_work)
             member.at_work += 1
         try:
-            with computing_on(member.device if member.computes_here else "cpu"):
+            with computing_on(member.context):
                 return member.transcriber.transcribe(unit)
         finally:
             with self._lock:

@@ -78,7 +78,7 @@ def load_transcriber(config: TranscriberConfig) -> "TranscriberPool":
         if loaded is None:
             full.append(_room_on(device))
         else:
-            members.append(Member(device, loaded, computes_here=_computes_here(config, device)))
+            members.append(Member(device, loaded, _context(config, device)))
     told = f"{', '.join(full)}: too little memory for the model {config.model}"
     if not members:
         raise RunError(f"{told}; end what else uses it (nvidia-smi shows that), or use --device cpu")
@@ -92,7 +92,7 @@ def _load_where_it_fits(config: TranscriberConfig, device: str) -> "UnitTranscri
     from funasr_beam.model.devices import computing_on
 
     try:
-        with computing_on(device if _computes_here(config, device) else "cpu"):
+        with computing_on(_context(config, device)):
             return _load_on(config, device)
     except RuntimeError as error:
         if device == "cpu" or not is_out_of_memory(error):
@@ -129,9 +129,9 @@ def _load_on(config: TranscriberConfig, device: str) -> "UnitTranscriber":
     return UnitTranscriber(recognizer, config, aligner)
 
 
-def _computes_here(config: TranscriberConfig, device: str) -> bool:
-    """Whether this process needs a context on the device, which takes hundreds of megabytes of a GPU."""
-    return bool(config.alignment.models()) or not _has_own_process(config, device)
+def _context(config: TranscriberConfig, device: str) -> str:
+    """The device on which this process computes: a context takes hundreds of megabytes of a GPU."""
+    return device if config.alignment.models() or not _has_own_process(config, device) else "cpu"
 
 
 def _has_own_process(config: TranscriberConfig, device: str) -> bool:

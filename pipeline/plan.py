@@ -18,7 +18,6 @@ from funasr_beam.model.hotwords import read_hotwords
 from funasr_beam.model.listing import InputNotFoundError, Listed, check_exist, list_inputs
 from funasr_beam.model.plan_files import PlanFiles, PlanTotals
 from funasr_beam.model.planning import (
-    GPU_UNIT_S,
     UNIT_S,
     PlannedRecording,
     PlanRules,
@@ -29,6 +28,7 @@ from funasr_beam.model.planning import (
     pack_units,
     plan_recordings,
 )
+from funasr_beam.model.recognizers.base import GPU_UNIT_S
 from funasr_beam.model.records import MediaInfo, RecognitionOptions, Recording, Seconds
 from funasr_beam.model.redaction import redact
 from funasr_beam.model.span_index import SpanIndex

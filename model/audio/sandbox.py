@@ -19,6 +19,7 @@ from funasr_beam.model.audio.limits import DEFAULT_LIMITS, DecodeLimits
 from funasr_beam.model.audio.source import MediaSource
 from funasr_beam.model.audio.wire import Message, Request, error_of, summary_of, unpack
 from funasr_beam.model.errors import Cause, RecordingError, RunError
+from funasr_beam.model.imports import import_path
 from funasr_beam.model.records import MediaInfo, Samples
 from funasr_beam.model.storage_trouble import SAME_COMMAND
 
@@ -318,5 +319,4 @@ def _environment() -> dict[str, str]:
     """
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     memory = {"MALLOC_TRIM_THRESHOLD_": str(2**26), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
-    path = os.pathsep.join(entry for entry in sys.path if entry)
-    return {**memory, **os.environ, **threads, "PYTHONPATH": path}
+    return {**memory, **os.environ, **threads, "PYTHONPATH": import_path()}

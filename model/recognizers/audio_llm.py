@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from funasr_beam.model.batching import FEW_BATCHES_S, BatchLimits, make_batches
+from funasr_beam.model.batching import FEW_BATCHES_S, BatchLimits, make_parts
 from funasr_beam.model.checkpoint import CheckpointInfo, CheckpointRef
 from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.decoding.decoder import load_decoder
@@ -62,14 +62,14 @@ class AudioLlmRecognizer(LocalRecognizer):
         self._model = model.to(self._device)
         self._end_ids = _end_ids(self._model)
         memory = plan_for(self._model, self._device, settings.reserve_bytes)
-        self._encoder_padded_s = settings.encoder_padded_s or memory.encoder_padded_s
-        self._rows = memory.engine.max_rows
+        rows, part_s = memory.engine.max_rows, settings.encoder_padded_s or memory.encoder_padded_s
+        self._limits = BatchLimits(rows * _ROW_S, rows, FEW_BATCHES_S, part_s)
         self._decode = load_decoder(self._model, self._end_ids, memory.engine, settings.clock)
 
     @property
     def batch_limits(self) -> BatchLimits:
         """As many rows as are written at once; they are encoded in parts of similar length."""
-        return BatchLimits(self._rows * _ROW_S, self._rows, FEW_BATCHES_S, self._encoder_padded_s)
+        return self._limits
 
     def recognize(self, utterances: Sequence[Utterance]) -> list[Hypothesis]:
         """One hypothesis per utterance, in order, each as if it had been alone; without word times.
@@ -87,7 +87,7 @@ class AudioLlmRecognizer(LocalRecognizer):
                 inputs = [self._prepare(utterance) for utterance in utterances]
             # By their features: processors fill them up, to whole seconds or to a window.
             lengths_s = [item["input_features"].shape[-1] / _FEATURES_PER_S for item in inputs]
-            batches = make_batches(lengths_s, self._encoder_padded_s, len(inputs))
+            batches = make_parts(lengths_s, self._limits)
             with self._turn, self._decode.giving_memory_back():
                 with self._settings.clock.measure(ENCODER):
                     prompts = self._embed_parts(inputs, batches)

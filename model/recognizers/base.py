@@ -16,6 +16,11 @@ EncoderPrecision = Literal["auto", "float32", "tf32", "bfloat16"]
 LlmPrecision = Literal["auto", "float32", "bfloat16"]
 ModelProcess = Literal["auto", "own", "shared"]
 
+GPU_UNIT_S = 7_200.0
+"""Audio of a unit of work for a GPU, where nobody says otherwise. Each of its steps reads all weights of the language
+model, for the 60 rows of half an hour as for the 240 of two; and it hears so much in little time, so that little is
+lost with a worker that dies."""
+
 
 @dataclass(frozen=True, eq=False)
 class Utterance:

@@ -3,19 +3,13 @@
 import functools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from funasr_beam.model.batching import (
-    BATCH_COST_S,
-    FEW_BATCHES_S,
-    GPU_BATCH_COST_S,
-    BatchLimits,
-    make_parts,
-)
+from funasr_beam.model.batching import FEW_BATCHES_S, GPU_BATCH_COST_S, BatchLimits, make_parts
 from funasr_beam.model.checkpoint import AudioTokens, CheckpointRef
 from funasr_beam.model.errors import Cause, RecordingError, RunError
 from funasr_beam.model.prompts import AUDIO_TOKEN, build_prompt
@@ -38,9 +32,9 @@ MAX_PROMPT_TOKENS = 4_096
 """Text tokens before and after the audio; each segment pays for them again."""
 
 _LONGEST_S = MAX_FRAMES * 960 / SAMPLE_RATE  # a frame is 960 samples
-GPU_CALL = (14_400.0, 4_096)
-"""Padded seconds and utterances that are asked for at once: whole units."""
-CPU_CALL = (960.0, 64)
+GPU_CALL = BatchLimits(14_400.0, 4_096, FEW_BATCHES_S, part_cost_s=GPU_BATCH_COST_S)
+"""What is asked for at once, apart from what memory allows: whole units."""
+CPU_CALL = BatchLimits(960.0, 64, FEW_BATCHES_S)
 _SMALL_MODEL_PARAMETERS = 50_000_000
 _CONTROL_TOKEN = re.compile(r"<\|[^|<>]*\|>")
 _END_TOKENS = ("<|im_end|>", "<|endoftext|>")
@@ -74,9 +68,12 @@ class FunAsrNanoRecognizer(LocalRecognizer):
         self._timer = WordTimer.load(folder, self._tokenizer, self._device)
         self._end_ids = frozenset(_token_id(self._tokenizer, token, folder) for token in _END_TOKENS)
         memory = plan_for(self._model, self._device, settings.reserve_bytes)
-        part = settings.encoder_padded_s or memory.encoder_padded_s, GPU_BATCH_COST_S if self._on_gpu else BATCH_COST_S
-        most_s, items = GPU_CALL if self._on_gpu else CPU_CALL
-        self._limits = BatchLimits(min(most_s, memory.waiting_s), items, FEW_BATCHES_S, *part)
+        call = GPU_CALL if self._on_gpu else CPU_CALL
+        self._limits = replace(
+            call,
+            max_padded_s=min(call.max_padded_s, memory.waiting_s),
+            part_padded_s=settings.encoder_padded_s or memory.encoder_padded_s,
+        )
         self._decode = load_decoder(self._model, self._end_ids, memory.engine, settings.clock)
         self._audio_id = _token_id(self._tokenizer, AUDIO_TOKEN, folder)
         self._token_text = functools.lru_cache(maxsize=None)(lambda token_id: self._tokenizer.decode([token_id]))

@@ -8,12 +8,10 @@ from typing import Any
 
 import torch
 
+from funasr_beam.model.recognizers.base import GPU_UNIT_S
 from funasr_beam.model.recognizers.decoding.limits import EngineLimits
 from funasr_beam.model.recognizers.memory_needs import MemoryNeeds, needs_of
 from funasr_beam.model.records import Seconds
-
-UNIT_S = 7_200.0
-"""Audio of the longest units, whose encoded frames wait together for their texts."""
 
 _LONGEST_FRAMES = 500  # 30 s: each frame is masked from every other one, so that a frame costs more in a long segment
 _GIB = 1 << 30
@@ -25,7 +23,7 @@ class MemoryPlan:
 
     encoder_padded_s: Seconds
     engine: EngineLimits
-    waiting_s: Seconds = math.inf  # audio that is encoded and waits for its texts
+    waiting_s: Seconds = math.inf  # audio whose encoded frames wait together for their texts
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def plan(needs: MemoryNeeds, free_bytes: int, shares: Shares) -> MemoryPlan:
     tokens = min(shares.prefill_tokens, max(1, int(0.15 * usable / needs.token)))
     rows = min(shares.rows, _near_power_of_two(0.5 * usable / (needs.position * shares.positions + needs.row)))
     working = max(needs.encoding(needs.frames(padded_s), _LONGEST_FRAMES), needs.reading(tokens, rows))
-    kept = min(needs.frames(UNIT_S) * needs.kept_frame, usable // 5)
+    kept = min(needs.frames(GPU_UNIT_S) * needs.kept_frame, usable // 5)
     left = usable - working - kept - rows * needs.row
     most = shares.rows * shares.positions * 4 * needs.position
     engine = EngineLimits(max(0, min(left, most)), rows, tokens)

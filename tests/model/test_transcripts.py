@@ -68,7 +68,17 @@ def test_aligners_are_not_given_the_whole_units_that_a_recogniser_divides_by_its
 
 
 @pytest.fixture
-def cards(loaded, monkeypatch):
+def apart(monkeypatch):
+    """The devices whose recognisers get a process of their own; here they get none."""
+    started = []
+    monkeypatch.setattr(
+        transcripts, "OwnProcessRecognizer", lambda load, clock, device: started.append(device) or load()
+    )
+    return started
+
+
+@pytest.fixture
+def cards(loaded, apart, monkeypatch):
     """Two GPUs; those that are full have no room for a recogniser."""
     full = set()
 
@@ -78,7 +88,6 @@ def cards(loaded, monkeypatch):
         return Recognizer()
 
     monkeypatch.setattr(transcripts, "load_recognizer", load)
-    monkeypatch.setattr(transcripts, "OwnProcessRecognizer", lambda load, clock, device: load())
     monkeypatch.setattr(devices, "device_names", lambda _: ["cuda:0", "cuda:1"])
     monkeypatch.setattr(devices, "computing_on", lambda _: contextlib.nullcontext())
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (2**30, 2**34))
@@ -123,7 +132,7 @@ def test_a_gpu_without_room_even_for_a_context_is_left_out_and_another_trouble_i
 
 
 @pytest.mark.parametrize(
-    ("config", "apart", "contexts"),
+    ("config", "started", "contexts"),
     [
         (TranscriberConfig("demo"), ["cuda:0", "cuda:1"], {"cpu"}),
         (TranscriberConfig("demo", alignment=WITH_ALIGNER), ["cuda:0", "cuda:1"], {"cuda:0", "cuda:1"}),
@@ -132,29 +141,22 @@ def test_a_gpu_without_room_even_for_a_context_is_left_out_and_another_trouble_i
     ],
 )
 def test_on_gpus_recognisers_have_processes_and_this_one_a_context_only_where_it_computes(
-    cards, monkeypatch, config, apart, contexts
+    cards, apart, monkeypatch, config, started, contexts
 ):
-    started, entered = [], set()
-    monkeypatch.setattr(
-        transcripts, "OwnProcessRecognizer", lambda load, clock, device: started.append(device) or load()
-    )
+    entered = set()
     enter = lambda name: entered.add(name) or contextlib.nullcontext()  # noqa: E731
     monkeypatch.setattr(devices, "computing_on", enter)
     monkeypatch.setattr(transcriber_pool, "computing_on", enter)
     pool = load_transcriber(config)
     for _ in pool.members:
         pool.transcribe(UnitAudio(Unit("u", ()), ()))
-    assert (started, entered) == (apart, contexts)
+    assert (apart, entered) == (started, contexts)
 
 
-def test_a_cpus_recogniser_shares_the_process_unless_it_is_told_otherwise(loaded, monkeypatch):
-    started = []
-    monkeypatch.setattr(
-        transcripts, "OwnProcessRecognizer", lambda load, clock, device: started.append(device) or load()
-    )
+def test_a_cpus_recogniser_shares_the_process_unless_it_is_told_otherwise(loaded, apart):
     for process in ("auto", "shared", "own"):
         load_transcriber(TranscriberConfig("demo", device="cpu", process=process))
-    assert started == ["cpu"]
+    assert apart == ["cpu"]
 
 
 def test_a_gpus_aligner_takes_less_at_once_where_memory_is_short_and_its_share_is_left_to_it(cards, monkeypatch):

@@ -8,22 +8,22 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from funasr_beam.model.batching import free_memory, is_fatal, is_out_of_memory
-from funasr_beam.model.recognizers.base import Recognizer, Utterance
-from funasr_beam.model.recognizers.own_process.wire import Answer, Loaded, Logged, Request, receive, send
-from funasr_beam.model.records import Failure, Hypothesis
-from funasr_beam.model.stage_clock import StageClock
+from funasr_beam.model.devices import computing_on
+from funasr_beam.model.recognizers.base import Recognizer
+from funasr_beam.model.recognizers.own_process.wire import Answer, Loaded, Logged, Order, Request, receive, send
 from funasr_beam.model.turns import Work
 
 _THREADS = 8  # an owner has fewer requests under way
 SWITCH_S = 0.0002
 """A thread that computes in Python gives the interpreter's lock to the one that launches so soon, not after 5 ms."""
 
+_Found = TypeVar("_Found")
 _log = logging.getLogger("funasr_beam")
 
 
@@ -35,15 +35,13 @@ def main() -> None:
     _log.addHandler(owner)
     _log.setLevel(logging.INFO)  # what is shown of it is the owner's to say
     order = owner.next()
-    try:
-        _compute_on(order.device)
-        recognizer = order.load()
-    except Exception as error:  # noqa: BLE001 - the owner raises it
-        owner.send(_sendable(error))
+    recognizer = _attempt(order.load, order.device)
+    if isinstance(recognizer, Exception):
+        owner.send(_sendable(recognizer))
         return
     owner.send(Loaded(recognizer.describe(), recognizer.batch_limits))
-    service = _Service(recognizer, order.clock, owner)
-    with ThreadPoolExecutor(_THREADS, "serve", _compute_on, (order.device,)) as pool:
+    service = _Service(recognizer, order, owner)
+    with ThreadPoolExecutor(_THREADS, "serve") as pool:
         while True:
             pool.submit(service.answer, owner.next()).add_done_callback(_give_up_on_mistakes)
 
@@ -81,32 +79,46 @@ class _Service:
     """Answers requests, several at once: one is prepared while another one has the device."""
 
     recognizer: Recognizer
-    clock: StageClock
+    order: Order
     owner: _Owner
 
     def answer(self, request: Request) -> None:
         """Recognise, and tell what it took."""
         work = Work()
-        outcome = self._recognized(request.utterances)
-        if isinstance(outcome, Exception) and is_out_of_memory(outcome):
-            free_memory()  # here: in the handler a traceback holds the tensors that did not fit
-        self.owner.send(Answer(request.number, outcome, work.worked_s, work.gpu_s, self.clock.take()))
+        found = _attempt(lambda: list(self.recognizer.recognize(request.utterances)), self.order.device)
+        if isinstance(found, Exception):
+            found = _settle(found)
+        self.owner.send(Answer(request.number, found, work.worked_s, work.gpu_s, self.order.clock.take()))
 
-    def _recognized(self, utterances: Sequence[Utterance]) -> Sequence[Hypothesis | Failure] | Exception:
-        try:
-            return list(self.recognizer.recognize(utterances))
-        except Exception as error:  # noqa: BLE001 - the owner raises it
-            if is_fatal(error):  # a GPU that has failed once fails this process for good; a new one finds it well
-                sys.stderr.write(f"{error}\n".partition("\n")[0])
-                sys.stderr.flush()
-                os._exit(1)
-            return _sendable(error)
+
+def _attempt(work: Callable[[], _Found], device: str) -> _Found | Exception:
+    """What comes of it, with this device for the one that libraries ask; or what went wrong, for the owner to raise."""
+    try:
+        with computing_on(device):
+            return work()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the owner's
+        return error
+
+
+def _settle(error: Exception) -> Exception:
+    """The error for the owner, with the memory free that it held; ends the process where the device is lost to it."""
+    if is_fatal(error):  # a GPU that has failed once fails this process for good; a new one finds it well
+        sys.stderr.write(f"{error}\n".partition("\n")[0])
+        sys.stderr.flush()
+        os._exit(1)
+    error = _sendable(error)
+    if is_out_of_memory(error):
+        free_memory()
+    return error
 
 
 def _sendable(error: Exception) -> Exception:
-    """The error, or its text where it cannot be sent, with the place where it was raised."""
+    """The error, or its text where it cannot be sent, with the place where it was raised as a note.
+
+    Its traceback is gone: that holds what was computed with, be it gigabytes.
+    """
     place = f"In the recogniser's process:\n{''.join(traceback.format_exception(error))}"
-    error.__cause__ = error.__context__ = None
+    error.__traceback__ = error.__cause__ = error.__context__ = None
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:  # noqa: BLE001 - whatever a class of errors forgot
@@ -120,14 +132,6 @@ def _give_up_on_mistakes(done: Future[None]) -> None:
     if error := done.exception():
         traceback.print_exception(error)
         os._exit(1)
-
-
-def _compute_on(device: str) -> None:
-    """Make this GPU the one that libraries ask in this thread."""
-    if device != "cpu":
-        import torch
-
-        torch.cuda.set_device(device)
 
 
 if __name__ == "__main__":

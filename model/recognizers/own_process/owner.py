@@ -14,10 +14,12 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 from funasr_beam.model.batching import BatchLimits
 from funasr_beam.model.checkpoint import CheckpointInfo
 from funasr_beam.model.errors import ProcessDiedError, RunError
+from funasr_beam.model.imports import import_path
 from funasr_beam.model.recognizers.base import Recognizer, Utterance
 from funasr_beam.model.recognizers.own_process.wire import Answer, Loaded, Logged, Order, Request, receive, send
 from funasr_beam.model.records import Failure, Hypothesis, Seconds
@@ -115,21 +117,21 @@ class OwnProcessRecognizer:
     def _living(self) -> "_Child":
         """The process, or a new one for one that has died."""
         with waiting(), self._renewing:
-            if self._child.last_words is None:
-                return self._child
-            last_words = self._child.last_words
-            while True:
-                self._deaths += 1
-                if self._deaths > MOST_DEATHS:
-                    raise RunError(f"{last_words}, as did the {MOST_DEATHS} before it")
-                _log.warning("%s; a new one takes over", last_words)
-                try:
-                    self._child = _Child(self._order)
-                except _DiedLoadingError as error:
-                    last_words = str(error)
-                    time.sleep(_PAUSE_S)
-                else:
-                    return self._child
+            if self._child.last_words is not None:
+                self._child = self._successor(self._child.last_words)
+            return self._child
+
+    def _successor(self, last_words: str) -> "_Child":
+        while True:
+            self._deaths += 1
+            if self._deaths > MOST_DEATHS:
+                raise RunError(f"{last_words}, as did the {MOST_DEATHS} before it")
+            _log.warning("%s; a new one takes over", last_words)
+            try:
+                return _Child(self._order)
+            except _DiedLoadingError as error:
+                last_words = str(error)
+                time.sleep(_PAUSE_S)
 
 
 class _DiedAmongOthersError(ProcessDiedError):
@@ -161,7 +163,7 @@ class _Child:
             stderr=subprocess.PIPE,
             pass_fds=[theirs.fileno()],
             start_new_session=True,  # Ctrl-C in the terminal goes to the owner alone
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
+            env={**os.environ, "PYTHONPATH": import_path()},
         )
         theirs.close()
         self.last_words: str | None = None  # None: it lives
@@ -172,11 +174,10 @@ class _Child:
         self._waiting: dict[int, _Asked] = {}
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
-        try:
+        with contextlib.ExitStack() as unless_it_loads:
+            unless_it_loads.callback(self.end)
             self.loaded = self._start(order)
-        except Exception:
-            self.end()
-            raise
+            unless_it_loads.pop_all()
         threading.Thread(target=self._receive, daemon=True).start()
 
     @property
@@ -221,12 +222,10 @@ class _Child:
         """
         try:
             send(self._connection, order)
-            while isinstance(message := receive(self._connection), Logged):
-                _log.log(message.level, "%s", message.text)
+            message = self._next()
         except (EOFError, OSError) as error:
             raise _DiedLoadingError(f"{self._died()} while it loaded the model") from error
         if isinstance(message, Exception):
-            self._died()
             raise message
         loaded: Loaded = message
         return loaded
@@ -236,7 +235,7 @@ class _Child:
         try:
             with contextlib.suppress(EOFError, OSError):
                 while True:
-                    self._take(receive(self._connection))
+                    self._give(self._next())
         finally:  # whatever it was: without this thread nobody would be told anything
             words = self._died()
             with self._changing:
@@ -245,13 +244,16 @@ class _Child:
             for asked in left:
                 asked.answer.set_exception(kind(words))
 
-    def _take(self, message: Answer | Logged) -> None:
-        if isinstance(message, Logged):
+    def _next(self) -> Any:
+        """The next message that is no line for the log."""
+        while isinstance(message := receive(self._connection), Logged):
             _log.log(message.level, "%s", message.text)
-            return
+        return message
+
+    def _give(self, answer: Answer) -> None:
         with self._changing:
-            asked = self._waiting.pop(message.number)
-        asked.answer.set_result(message)
+            asked = self._waiting.pop(answer.number)
+        asked.answer.set_result(answer)
 
     def _patience_s(self, audio_s: Seconds) -> Seconds | None:
         """How long to wait for an answer; a CPU may be as slow as it is."""

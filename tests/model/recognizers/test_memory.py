@@ -9,13 +9,12 @@ from benchmarks import memory_model
 from funasr_beam.model.batching import recognize_all
 from funasr_beam.model.checkpoint import resolve
 from funasr_beam.model.recognizers import memory
-from funasr_beam.model.recognizers.base import RecognizerSettings, Utterance
+from funasr_beam.model.recognizers.base import GPU_UNIT_S, RecognizerSettings, Utterance
 from funasr_beam.model.recognizers.families import load_recognizer
 from funasr_beam.model.recognizers.fun_asr_nano import FunAsrNanoRecognizer
 from funasr_beam.model.recognizers.memory import (
     CPU,
     GPU,
-    UNIT_S,
     _left_in_container,
     free_bytes,
     plan,
@@ -49,7 +48,7 @@ def test_all_that_is_planned_to_be_held_together_fits_into_what_is_free(free, sh
 def test_a_gpu_keeps_room_for_the_encoded_frames_of_a_whole_unit(free):
     found = plan(NANO, free, GPU)
     frames = NANO.frames(found.encoder_padded_s)
-    kept = NANO.frames(UNIT_S) * NANO.kept_frame
+    kept = NANO.frames(GPU_UNIT_S) * NANO.kept_frame
     assert found.engine.kv_bytes + NANO.encoding(frames, 500) + kept <= free
 
 
@@ -119,7 +118,7 @@ def test_no_more_is_encoded_at_once_than_may_wait_for_its_texts(card_gib):
     found = plan(NANO, card_gib << 30, GPU)
     waiting = found.waiting_s * NANO.frames_per_s * NANO.kept_frame
     assert waiting <= GPU.usable(card_gib << 30) / 5
-    assert found.waiting_s == pytest.approx(UNIT_S) or card_gib < 8
+    assert found.waiting_s == pytest.approx(GPU_UNIT_S) or card_gib < 8
 
 
 def test_a_recogniser_with_little_memory_is_asked_for_little(tiny_checkpoint, monkeypatch):

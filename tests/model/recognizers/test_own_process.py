@@ -15,6 +15,7 @@ import torch
 
 from funasr_beam.model.batching import BatchLimits, recognize_all
 from funasr_beam.model.errors import Cause, ProcessDiedError, RecordingError, RunError
+from funasr_beam.model.imports import import_path
 from funasr_beam.model.recognizers.base import Utterance
 from funasr_beam.model.recognizers.own_process import owner
 from funasr_beam.model.recognizers.own_process.owner import OwnProcessRecognizer
@@ -22,6 +23,7 @@ from funasr_beam.model.records import Failure
 from funasr_beam.model.stage_clock import ENCODER, StageClock
 from funasr_beam.model.turns import Work
 from tests import own_process_doubles as doubles
+from tests.processes import is_alive
 
 LIMITS = BatchLimits(max_padded_s=1e6, max_items=1000)
 
@@ -43,14 +45,6 @@ def start():
     yield begin
     for one in started:
         one.close()
-
-
-def is_alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def texts(found):
@@ -206,7 +200,7 @@ def test_it_ends_with_its_owner():
         "print(OwnProcessRecognizer(functools.partial(doubles.load, clock), clock, 'cpu').pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    found = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    found = {**os.environ, "PYTHONPATH": import_path()}
     command = [sys.executable, "-c", script]
     ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, env=found)
     pid, deadline = int(ended.stdout), time.monotonic() + 30
