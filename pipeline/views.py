@@ -8,7 +8,7 @@ import contextlib
 import re
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ r.uri, r.fingerprint, r.size_bytes, r.status, r.container, r.codec, r.sample_rat
 
 _TRACEBACK = "Traceback (most recent call last)"
 _CANNOT_OPEN = 'Cannot open file "'
+_DAMAGED = ("Failed to read file ", "Parquet file", "magic bytes")
 _GONE = ("FileNotFoundError", "No such file or directory")
 _MEMORY = "1GB"
 _BATCH_ROWS = 8192
@@ -61,21 +62,34 @@ def open_views(output: Folder, finishing: str | None = None) -> Iterator["duckdb
         with _connected(output, finishing) as connection:
             yield connection
     except (duckdb.Error, OSError, ValueError) as error:
-        if said := _failed_read(error):
-            raise RunError(f"{output.show()}: {_not_there(said)}") from error
-        if not isinstance(error, duckdb.InvalidInputException | duckdb.IOException):
-            raise
-        what = str(error).splitlines()[0]
-        raise RunError(
-            f"{output.show()}: a table is damaged or cannot be read ({what}); restore its file from a copy, or delete "
-            "the folders of its run in recordings, segments and speech: the same transcribe command then does their "
-            "recordings again"
-        ) from error
+        if isinstance(error, duckdb.InvalidInputException) or _is_a_tables_fault(error):
+            raise RunError(f"{output.show()}: {_told_of_a_table(str(error))}") from error
+        raise
 
 
-def _failed_read(error: Exception) -> str | None:
-    """What was said when a file could not be opened or read; None: the fault is the query's, or the file's."""
+def _is_a_tables_fault(error: Exception) -> bool:
+    """Whether a file of the output is at fault, and not the query that reads it."""
+    import duckdb
+
     text = str(error)
+    invalid = type(error) is duckdb.Error or text.startswith("Invalid Error: ")  # what its Parquet reader stumbles over
+    damaged = invalid or isinstance(error, duckdb.IOException) or any(each in text for each in _DAMAGED)
+    return damaged or _failed_read(text) is not None
+
+
+def _told_of_a_table(text: str) -> str:
+    """What is wrong with a file of the output, and what to do."""
+    if said := _failed_read(text):
+        return _not_there(said)
+    return (
+        f"a table is damaged or cannot be read ({text.splitlines()[0]}); restore its file from a copy, or delete "
+        "the folders of its run in recordings, segments and speech: the same transcribe command then does their "
+        "recordings again"
+    )
+
+
+def _failed_read(text: str) -> str | None:
+    """What was said when a file could not be opened or read."""
     if text.startswith(_TRACEBACK):  # of a file system of Python's, through DuckDB
         lines = text[text.rindex(_TRACEBACK) :].splitlines()
         return next((line for line in lines[1:] if not line.startswith(" ")), None)
@@ -122,15 +136,9 @@ def select(connection: "duckdb.DuckDBPyConnection", sql: str) -> "pa.RecordBatch
     Raises:
         UsageError: it is no single SELECT, or DuckDB says no to it.
     """
-    import duckdb
-
-    try:
+    with _blaming(_query_problem):
         _check_statement(connection, sql)
         return connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
-    except duckdb.Error as error:
-        if _failed_read(error):
-            raise
-        raise query_problem(error) from error
 
 
 def batches(reader: "pa.RecordBatchReader") -> Iterator["pa.RecordBatch"]:
@@ -139,23 +147,8 @@ def batches(reader: "pa.RecordBatchReader") -> Iterator["pa.RecordBatch"]:
     Raises:
         UsageError: what the query computes fails on some row.
     """
-    import duckdb
-
-    try:
+    with _blaming(_query_problem):
         yield from reader
-    except (duckdb.Error, OSError, ValueError) as error:
-        if _failed_read(error):
-            raise
-        raise query_problem(error) from error
-
-
-def query_problem(error: Exception) -> UsageError:
-    """What DuckDB says about a query, as a message."""
-    text = str(error)
-    if type(error).__name__ == "PermissionException":
-        text = "a query sees the views only, and no other file: " + ", ".join(VIEWS)
-    text = re.sub(r"^(Unknown error: )?(\w+ Error: )", "", text)
-    return UsageError("the query cannot be run:", text.rstrip().splitlines())
 
 
 def chosen(relation: "duckdb.DuckDBPyRelation", condition: str) -> "duckdb.DuckDBPyRelation":
@@ -168,24 +161,40 @@ def chosen(relation: "duckdb.DuckDBPyRelation", condition: str) -> "duckdb.DuckD
         return relation.filter(condition)  # the relation takes an expression, and nothing behind it
 
 
-@contextlib.contextmanager
-def blaming_where() -> Iterator[None]:
+def blaming_where() -> contextlib.AbstractContextManager[None]:
     """What DuckDB says about a user's condition, without the query that we put around it.
 
     Raises:
         UsageError: it cannot be used, or fails on some row.
     """
+    return _blaming(_where_problem)
+
+
+@contextlib.contextmanager
+def _blaming(problem: Callable[[Exception], UsageError]) -> Iterator[None]:
+    """What goes wrong is what the user wrote, unless a file of the output is at fault."""
     import duckdb
 
     try:
         yield
-    except duckdb.Error as error:
-        if isinstance(error, duckdb.IOException) or _failed_read(error):  # no fault of the condition
+    except (duckdb.Error, OSError, ValueError) as error:
+        if _is_a_tables_fault(error):
             raise
-        problems = query_problem(error).problems
-        end = next((place for place, line in enumerate(problems) if line.startswith("LINE ")), len(problems))
-        told = [line for line in problems[:end] if line.strip()]
-        raise UsageError("--where cannot be used:", told) from error
+        raise problem(error) from error
+
+
+def _query_problem(error: Exception) -> UsageError:
+    text = str(error)
+    if type(error).__name__ == "PermissionException":
+        text = "a query sees the views only, and no other file: " + ", ".join(VIEWS)
+    text = re.sub(r"^(Unknown error: )?(\w+ Error: )", "", text)
+    return UsageError("the query cannot be run:", text.rstrip().splitlines())
+
+
+def _where_problem(error: Exception) -> UsageError:
+    problems = _query_problem(error).problems
+    end = next((place for place, line in enumerate(problems) if line.startswith("LINE ")), len(problems))
+    return UsageError("--where cannot be used:", [line for line in problems[:end] if line.strip()])
 
 
 def _make_empty(connection: "duckdb.DuckDBPyConnection") -> None:

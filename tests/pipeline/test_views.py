@@ -4,6 +4,7 @@ import itertools
 
 import duckdb
 import fsspec
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,6 +163,19 @@ def test_a_damaged_table_is_a_message_that_names_it(tmp_path, table):
     (tmp_path / table / "run=run1/part-00000.parquet").write_bytes(b"PAR1")
     with pytest.raises(RunError, match=rf"{table}/run=run1/part-00000\.parquet.*does their recordings again"):
         rows(output, "select 1 from segments")
+
+
+def test_a_table_found_damaged_in_the_middle_of_a_query_is_no_fault_of_the_query(tmp_path):
+    segments = [segment("a", float(each), each + 1.0, f"text {each % 50}") for each in range(500)]
+    output = add_run(tmp_path, "run1", [recording("a")], segments)
+    part = tmp_path / "segments/run=run1/part-00000.parquet"
+    group = pq.read_metadata(part).row_group(0).to_dict()
+    (column,) = (each for each in group["columns"] if each["path_in_schema"] == "text")
+    with part.open("r+b") as file:
+        file.seek(column["dictionary_page_offset"])
+        file.write(bytes(16))
+    with pytest.raises(RunError, match=r"damaged.*does their recordings again"):
+        rows(output, "select text from segments")
 
 
 @pytest.mark.parametrize("name", ["out [2024]", "o*t", "o?t", "o{a,b}", "o;t", 'o"t', "o%20t", "o\nt", "-o", "a::b"])
