@@ -4,6 +4,7 @@ import ctypes
 import logging
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -18,9 +19,9 @@ from funasr_beam.model.records import Hypothesis
 from funasr_beam.model.stage_clock import ENCODER
 from funasr_beam.model.turns import Turn
 
-KILLS, BREAKS, TOO_LARGE, WRONG, STRANGE, EXITS, LOGS, HANGS, UNREADABLE = range(-1, -10, -1)
-"""First samples that have it killed, lose its GPU, lack memory, refuse, fail oddly, leave, write to the log, hang, and
-answer what nobody can read."""
+KILLS, BREAKS, TOO_LARGE, WRONG, STRANGE, EXITS, LOGS, HANGS, UNREADABLE, OUTLIVED = range(-1, -11, -1)
+"""First samples that have it killed, lose its GPU, lack memory, refuse, fail oddly, leave, write to the log, hang,
+answer what nobody can read, and die before a process that it has started."""
 
 
 class Double:
@@ -59,6 +60,10 @@ class Double:
             sys.stderr.write("first words\nlast words\n")
             sys.stderr.flush()
             os._exit(3)
+        elif order == OUTLIVED:
+            left = subprocess.Popen(["sleep", "600"], close_fds=False, stderr=subprocess.DEVNULL)
+            Path(self._folder, f"{left.pid}.left").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
         elif order == HANGS:
             time.sleep(600)
         elif order == LOGS:

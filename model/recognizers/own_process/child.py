@@ -31,7 +31,9 @@ def main() -> None:
     """Load what the first message names, then serve requests until the owner has gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the owner's to act on
     sys.setswitchinterval(SWITCH_S)
-    owner = _Owner(socket.socket(fileno=int(sys.argv[1])))
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    connection.set_inheritable(False)  # a process that a library starts would keep it open after this one has died
+    owner = _Owner(connection)
     _log.addHandler(owner)
     _log.setLevel(logging.INFO)  # what is shown of it is the owner's to say
     order = owner.next()

@@ -34,6 +34,7 @@ MOST_DEATHS = 16
 PATIENCE_S = 900.0
 """How long a GPU may take beside the seconds of the audio that it was given: one that takes longer hangs."""
 
+_SIGNALS = {each.value: each.name for each in signal.Signals}
 _LAST_LINES = 20
 _PAUSE_S = 5.0  # a machine that is short of memory may have some again
 _END_S = 10.0  # for one that has closed its connection: a GPU's memory is given back first
@@ -204,14 +205,20 @@ class _Child:
             return asked.answer.result(patience_s)
         except TimeoutError:
             self._verdict = f"it gave no answer for {patience_s:.0f} s"
-            self._process.kill()
+            self._kill()
             return asked.answer.result()
 
     def end(self) -> None:
         """Kill the process if it lives."""
-        self._process.kill()
+        self._kill()
         self._process.wait()
-        self._connection.close()
+        with self._sending:  # a file that is opened next may get the connection's number
+            self._connection.close()
+
+    def _kill(self) -> None:
+        self._process.kill()
+        with contextlib.suppress(OSError):  # whoever sends or receives knows it, whoever holds the other end
+            self._connection.shutdown(socket.SHUT_RDWR)
 
     def _start(self, order: Order) -> Loaded:
         """Wait until it has loaded.
@@ -272,7 +279,7 @@ class _Child:
         self.end()
         self._listener.join(_END_S)
         code = self._process.returncode
-        how = f"exit status {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+        how = f"exit status {code}" if code >= 0 else f"signal {_SIGNALS.get(-code, -code)}"
         if code == -signal.SIGKILL:  # from outside: what it said last may be a warning of long ago
             why = self._verdict or "the system may be short of memory"
         else:

@@ -138,6 +138,13 @@ def test_an_answer_that_cannot_be_read_keeps_nobody_waiting(start, monkeypatch):
     assert isinstance(found[1], Failure)
 
 
+def test_its_death_is_noticed_though_a_process_that_it_started_lives_on(start, tmp_path):
+    (found,) = recognize_all(start(doubles.load, str(tmp_path)), [utterance(doubles.OUTLIVED)], LIMITS)
+    for left in tmp_path.glob("*.left"):
+        os.kill(int(left.stem), signal.SIGKILL)
+    assert "signal SIGKILL" in found.message
+
+
 def test_a_death_is_no_fault_of_requests_beside_it(start):
     recognizer = start()
     lists = [[utterance(length=500 + place)] for place in range(12)]
