@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from itertools import islice
@@ -72,19 +73,23 @@ def load_transcriber(config: TranscriberConfig) -> "TranscriberPool":
     from funasr_beam.model.devices import device_names
     from funasr_beam.model.transcriber_pool import Member, TranscriberPool
 
-    members, full = [], []
-    for device in [config.device] if is_remote(config.model) else device_names(config.device):
-        loaded = _load_where_it_fits(config, device)
-        if loaded is None:
-            full.append(_room_on(device))
-        else:
-            members.append(Member(device, loaded, _context(config, device)))
+    devices = [config.device] if is_remote(config.model) else device_names(config.device)
+    each = list(zip(devices, _load_each(config, devices), strict=True))
+    members = [Member(device, loaded, _context(config, device)) for device, loaded in each if loaded is not None]
+    full = [_room_on(device) for device, loaded in each if loaded is None]
     told = f"{', '.join(full)}: too little memory for the model {config.model}"
     if not members:
         raise RunError(f"{told}; end what else uses it (nvidia-smi shows that), or use --device cpu")
     if full:
         _log.warning("Left out: %s", told)
     return TranscriberPool(members)
+
+
+def _load_each(config: TranscriberConfig, devices: Sequence[str]) -> list["UnitTranscriber | None"]:
+    """At once where recognisers have processes of their own; steps on a GPU are recorded while it does nothing else."""
+    at_once = len(devices) if all(_has_own_process(config, device) for device in devices) else 1
+    with ThreadPoolExecutor(at_once, "load") as pool:
+        return list(pool.map(partial(_load_where_it_fits, config), devices))
 
 
 def _load_where_it_fits(config: TranscriberConfig, device: str) -> "UnitTranscriber | None":

@@ -1,6 +1,8 @@
 """What is loaded for a worker and in which order, and what of an aligner's failure reaches a segment."""
 
 import contextlib
+import threading
+import time
 
 import pytest
 import torch
@@ -150,7 +152,31 @@ def test_on_gpus_recognisers_have_processes_and_this_one_a_context_only_where_it
     pool = load_transcriber(config)
     for _ in pool.members:
         pool.transcribe(UnitAudio(Unit("u", ()), ()))
-    assert (apart, entered) == (started, contexts)
+    assert (sorted(apart), entered) == (started, contexts)
+
+
+def test_gpus_load_at_once_where_each_has_a_process_for_it(cards, monkeypatch):
+    both = threading.Barrier(2)
+
+    def load(*_):
+        both.wait(30)
+        return Recognizer()
+
+    monkeypatch.setattr(transcripts, "load_recognizer", load)
+    assert len(load_transcriber(TranscriberConfig("demo")).members) == 2
+
+
+def test_gpus_that_share_this_process_load_one_after_the_other(cards, monkeypatch):
+    loading_now = threading.Lock()
+
+    def load(*_):
+        assert loading_now.acquire(blocking=False)
+        time.sleep(0.05)
+        loading_now.release()
+        return Recognizer()
+
+    monkeypatch.setattr(transcripts, "load_recognizer", load)
+    assert len(load_transcriber(TranscriberConfig("demo", process="shared")).members) == 2
 
 
 def test_a_cpus_recogniser_shares_the_process_unless_it_is_told_otherwise(loaded, apart):
