@@ -87,9 +87,11 @@ def load_transcriber(config: TranscriberConfig) -> "TranscriberPool":
 
 def _load_each(config: TranscriberConfig, devices: Sequence[str]) -> list["UnitTranscriber | None"]:
     """At once where recognisers have processes of their own; steps on a GPU are recorded while it does nothing else."""
-    at_once = len(devices) if all(_has_own_process(config, device) for device in devices) else 1
-    with ThreadPoolExecutor(at_once, "load") as pool:
-        return list(pool.map(partial(_load_where_it_fits, config), devices))
+    load = partial(_load_where_it_fits, config)
+    if not all(_has_own_process(config, device) for device in devices):
+        return list(map(load, devices))
+    with ThreadPoolExecutor(len(devices), "load") as pool:
+        return list(pool.map(load, devices))
 
 
 def _load_where_it_fits(config: TranscriberConfig, device: str) -> "UnitTranscriber | None":
