@@ -155,8 +155,9 @@ def _list_glob(fs: Any, pattern: str, text: str, defaults: RecognitionOptions, o
                 yield _unseen(fs, "", found, defaults) or _listed(fs, found.path, found.info, defaults)
     except ValueError as error:
         raise InputNotFoundError(f"{text}: {error}") from error
-    if not count:
-        raise InputNotFoundError(f"{text}: matches no file")
+    folder = fixed_folder(pattern)
+    if not count and not fs.isdir(folder):
+        raise InputNotFoundError(f"{text}: matches no file, and there is no folder {folder}")
 
 
 def _judge(fs: Any, root: str, found: Found, defaults: RecognitionOptions) -> Listed:
@@ -168,6 +169,8 @@ def _judge(fs: Any, root: str, found: Found, defaults: RecognitionOptions) -> Li
     stem, dot, suffix = name.rpartition(".")
     if name.startswith("."):
         return _skip(listed, "hidden files of a folder are left out")
+    if not dot and not listed.recording.size_bytes:
+        return _skip(listed, "an empty file without an ending is a mark of some program")
     if dot and stem and suffix.lower() not in MEDIA_SUFFIXES:
         rule = f".{storable(suffix)} is no ending of a recording; name the file itself to have it transcribed"
         return _skip(listed, rule)
@@ -257,13 +260,22 @@ def _list_row(row: ManifestRow) -> Listed:
     except ImportError as error:
         raise UsageError("the manifest cannot be used:", [f"{public_uri(row.uri)}: {error}"]) from error
     except RecordingError as error:
-        uri = public_uri(row.uri)
+        uri = _whole_uri(row.uri)
         found = Recording(recording_id(uri, ""), uri, "", 0, row.options)
         failure = Failure("plan", error.cause, error.message)
     return Listed(
         replace(found, id=row.id or found.id, reference=row.reference, metadata=row.metadata),
         failure,
     )
+
+
+def _whole_uri(uri: str) -> str:
+    """As the file is named once it can be read: what was said of it before must not stand beside that."""
+    try:
+        fs, path = locate(uri)
+    except ValueError:
+        return public_uri(uri)
+    return uri_at(fs, path)
 
 
 def _described(row: ManifestRow) -> Recording:

@@ -97,7 +97,7 @@ class Folder:
         try:
             with self.telling():
                 self.fs.invalidate_cache(path)
-                found = self.fs.find(path)
+                found = _local_files(path) if self.is_local else self.fs.find(path)
         except FileNotFoundError:
             return []
         start = len(path.rstrip("/")) + 1
@@ -197,6 +197,21 @@ class Folder:
         """Delete a file or a folder with all that is in it; nothing happens where there is none."""
         with self.telling(), contextlib.suppress(FileNotFoundError):
             self.fs.rm(self.path(name), recursive=True)
+
+
+def _local_files(path: str) -> list[str]:
+    """Paths of all files below a folder; fsspec's `find` leaves out, without a word, what it may not list.
+
+    Raises:
+        OSError: a folder cannot be listed.
+    """
+
+    def tell(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):  # deleted meanwhile
+            raise error
+
+    found = os.walk(path, onerror=tell, followlinks=True)
+    return [f"{folder}/{name}" for folder, _, names in found for name in names]
 
 
 def write_file(uri: str, data: bytes) -> str:

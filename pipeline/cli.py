@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.redaction import RedactingFormatter, RedactingStream, redact, visible
-from funasr_beam.model.storage_trouble import MAY_BE_GONE, SAME_COMMAND, storage_errors
+from funasr_beam.model.storage_trouble import MAY_BE_GONE, SAME_COMMAND, run_failure, storage_errors
 from funasr_beam.model.version import __version__
 from funasr_beam.pipeline.open_files import raise_open_files
 from funasr_beam.pipeline.streams import WithoutWorkerTracebacks, prepare_streams
@@ -45,6 +45,7 @@ COMMANDS = (
     "synthesize",
     "worker-pool",
 )
+_INTERRUPTED_QUERY = "Query interrupted"  # says DuckDB
 _NO_ROOM = "failed to map segment"  # says the loader of shared libraries where there is no memory for one
 _log = logging.getLogger("funasr_beam")
 _EPILOG = """\
@@ -102,14 +103,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_OK
     except storage_errors() as error:
         _log.debug("The storage failed", exc_info=True)
-        said = f"the storage failed: {error}" + (f"; {MAY_BE_GONE}" if isinstance(error, FileNotFoundError) else "")
-        return _complain(said, EXIT_CANNOT_GO_ON)
+        gone = f"the storage failed: {error}; {MAY_BE_GONE}" if isinstance(error, FileNotFoundError) else ""
+        return _complain(gone or str(run_failure(_file_of(error), error)), EXIT_CANNOT_GO_ON)
+
+
+def _file_of(error: Exception) -> str:
+    return str(getattr(error, "filename", None) or "a file")
 
 
 def _called(command: ModuleType, arguments: argparse.Namespace) -> int:
     """The exit code of a subcommand.
 
     Raises:
+        KeyboardInterrupt: it was interrupted, be it in the middle of a query.
         RunError: there is too little memory for it, or for a library that it needs.
     """
     try:
@@ -120,6 +126,10 @@ def _called(command: ModuleType, arguments: argparse.Namespace) -> int:
         said = str(error) or type(error).__name__
         message = f"there is too little memory ({said}); give the command more (ulimit -v, the limit of its container)"
         raise RunError(f"{message}: {SAME_COMMAND}") from error
+    except RuntimeError as error:
+        if str(error) != _INTERRUPTED_QUERY:
+            raise
+        raise KeyboardInterrupt from error
 
 
 def _check_here() -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
+from funasr_beam.model.errors import UsageError
 from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.views import batches, open_views, select
 
@@ -56,9 +57,15 @@ def write_csv(file: IO[str]) -> Callable[["pa.Schema", Iterator[list[Any]]], Non
 
 
 def write_json(file: IO[str], *, lines: bool = False) -> Callable[["pa.Schema", Iterator[list[Any]]], None]:
-    """A writer of one JSON list of objects, or (`lines`) of an object a line."""
+    """A writer of one JSON list of objects, or (`lines`) of an object a line.
+
+    It raises UsageError where two columns have one name.
+    """
 
     def write(schema: "pa.Schema", rows: Iterator[list[Any]]) -> None:
+        if twice := sorted({name for name in schema.names if schema.names.count(name) > 1}):
+            problem = f"it has several columns of the name {', '.join(twice)}; JSON keeps one: name the others with AS"
+            raise UsageError("the query cannot be run:", [problem])
         texts = (_json(dict(zip(schema.names, row, strict=True))) for row in rows)
         if lines:
             file.writelines(f"{text}\n" for text in texts)
@@ -140,5 +147,5 @@ def _finite(value: Any) -> Any:
 
 def _other(value: Any) -> str | float:
     if isinstance(value, Decimal):
-        return float(value)
+        return int(value) if value == value.to_integral_value() else float(value)
     return value.isoformat() if isinstance(value, date | datetime) else str(value)

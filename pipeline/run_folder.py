@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from funasr_beam.model.errors import UsageError
+from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.storage import Folder
 from funasr_beam.model.stored_files import DamagedFileError, open_parquet, read_json, telling_damage
 from funasr_beam.model.tables import TABLES
@@ -191,11 +191,19 @@ def part_names(output: Folder, table: str) -> dict[str, list[str]]:
 def batches_of(
     names: Iterable[str], output: Folder, table: str, columns: Sequence[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """The rows in these files of a table, a bounded number at a time; columns that an older file lacks are null."""
+    """The rows in these files of a table, a bounded number at a time; columns that an older file lacks are null.
+
+    Raises:
+        RunError: all columns are wanted, and a newer version has written some that this one does not know.
+    """
     schema = TABLES[table] if columns is None else pa.schema([TABLES[table].field(name) for name in columns])
     for name in names:
         with open_parquet(output, name) as parquet:
-            there = [column for column in schema.names if column in parquet.schema_arrow.names]
+            written = parquet.schema_arrow.names
+            if columns is None and (unknown := sorted({*written} - {*schema.names})):
+                what = f"has columns that this version of funasr-beam does not know ({', '.join(unknown)})"
+                raise RunError(f"{output.show(name)}: {what}, and would lose them; use the version that wrote it")
+            there = [column for column in schema.names if column in written]
             for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=there):
                 yield _completed(batch, schema)
 

@@ -5,6 +5,7 @@ user types is data to it, so that a service may hand over the queries of people 
 """
 
 import contextlib
+import logging
 import re
 import tempfile
 import uuid
@@ -21,6 +22,7 @@ from funasr_beam.model.storage_trouble import MAY_BE_GONE
 from funasr_beam.model.tables import TABLES
 from funasr_beam.pipeline.latest_sql import WORDS, as_glob, latest_sql
 from funasr_beam.pipeline.thread_files import ThreadFiles
+from funasr_beam.pipeline.wholeness import check_files, check_rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,6 +43,7 @@ _DAMAGED = ("Failed to read file ", "Parquet file", "magic bytes")
 _GONE = ("FileNotFoundError", "No such file or directory")
 _MEMORY = "1GB"
 _BATCH_ROWS = 8192
+_log = logging.getLogger("funasr_beam")
 
 
 @contextlib.contextmanager
@@ -59,7 +62,11 @@ def open_views(output: Folder, finishing: str | None = None) -> Iterator["duckdb
     import duckdb
 
     try:
+        if finishing is None:
+            check_files(output)
         with _connected(output, finishing) as connection:
+            _check_rows(output, connection, finishing)
+            _lock(connection, output)
             yield connection
     except (duckdb.Error, OSError, ValueError) as error:
         if isinstance(error, duckdb.InvalidInputException) or _is_a_tables_fault(error):
@@ -126,8 +133,17 @@ def _connected(output: Folder, finishing: str | None) -> "duckdb.DuckDBPyConnect
     except duckdb.BinderException as error:
         what = str(error).splitlines()[0]
         raise RunError(f"{output.show()} was written by another version of funasr-beam: {what}") from error
-    _lock(connection, output)
     return connection
+
+
+def _check_rows(output: Folder, connection: "duckdb.DuckDBPyConnection", finishing: str | None) -> None:
+    """Refuse what has lost rows; a run that ends has only added to it, and is finished with a warning."""
+    try:
+        check_rows(output, connection)
+    except RunError as error:
+        if finishing is None:
+            raise
+        _log.warning("%s", error)
 
 
 def select(connection: "duckdb.DuckDBPyConnection", sql: str) -> "pa.RecordBatchReader":
@@ -199,8 +215,10 @@ def _where_problem(error: Exception) -> UsageError:
 
 def _make_empty(connection: "duckdb.DuckDBPyConnection") -> None:
     """The views of an output in which no run has published anything."""
+    connection.execute("CREATE OR REPLACE VIEW finished_runs AS SELECT NULL::VARCHAR AS run WHERE false")
     for name, schema in TABLES.items():
         connection.from_arrow(schema.empty_table()).create(name)
+        connection.execute(f"CREATE OR REPLACE VIEW stored_{name} AS SELECT NULL::VARCHAR AS run, * FROM {name}")
     connection.execute(f"CREATE VIEW words AS {WORDS}")
 
 
@@ -210,7 +228,9 @@ def _check_statement(connection: "duckdb.DuckDBPyConnection", sql: str) -> None:
     allowed = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
     found = connection.extract_statements(sql)
     if len(found) != 1 or found[0].type not in allowed:
-        raise UsageError("the query cannot be run:", ["only a single SELECT (or WITH, FROM, DESCRIBE, SUMMARIZE) is"])
+        raise UsageError(
+            "the query cannot be run:", ["it must be a single SELECT (or WITH, FROM, DESCRIBE, SUMMARIZE)"]
+        )
 
 
 def _lock(connection: "duckdb.DuckDBPyConnection", output: Folder) -> None:

@@ -1,6 +1,7 @@
 """`funasr-beam drift`: is the newest run different from those before it?"""
 
 import argparse
+import contextlib
 import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -49,10 +50,11 @@ def run(arguments: argparse.Namespace) -> int:
     from funasr_beam.pipeline.status import open_output
 
     found = measure_drift(open_output(arguments.output), arguments.runs, arguments.run)
-    if arguments.json:
-        print(json.dumps({**asdict(found), "alarms": [check.name for check in found.alarms]}, indent=2))
-    else:
-        _print(found, show_all=arguments.all)
+    with contextlib.suppress(BrokenPipeError):  # nobody reads it; the exit code stands
+        if arguments.json:
+            print(json.dumps({**asdict(found), "alarms": [check.name for check in found.alarms]}, indent=2))
+        else:
+            _print(found, show_all=arguments.all)
     return 1 if found.alarms else 0
 
 

@@ -1,6 +1,7 @@
 """`funasr-beam evaluate`: how right are the transcripts?"""
 
 import argparse
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -76,10 +77,11 @@ def run(arguments: argparse.Namespace) -> int:
     evaluation, matching = _evaluate(arguments, output)
     summary = {"output": output.show(), "references": asdict(matching), **evaluation.summary()}
     passed = _passed(arguments, summary)
-    if arguments.json:
-        print(json.dumps({**summary, "passed_limits": passed}, indent=2, ensure_ascii=False))
-    else:
-        _print(evaluation, summary, matching, passed)
+    with contextlib.suppress(BrokenPipeError):  # nobody reads it; the exit code stands
+        if arguments.json:
+            print(json.dumps({**summary, "passed_limits": passed}, indent=2, ensure_ascii=False))
+        else:
+            _print(evaluation, summary, matching, passed)
     return 1 if passed else 0
 
 

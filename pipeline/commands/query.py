@@ -1,6 +1,7 @@
 """`funasr-beam query`: SQL over the current rows of an output."""
 
 import argparse
+import io
 import sys
 
 from funasr_beam.pipeline.commands.numbers import whole_from
@@ -41,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     from funasr_beam.pipeline.query import run_query, write_csv, write_json, write_table
     from funasr_beam.pipeline.status import open_output
 
+    if arguments.format != "table" and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # data for programs, whatever the terminal's letters are
     writers = {
         "table": write_table(arguments.most),
         "csv": write_csv(sys.stdout),

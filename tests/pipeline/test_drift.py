@@ -22,7 +22,6 @@ def add_night(root, day, count=60, confidence=0.9, finished=True, excluded=0):
             duration=float(generator.uniform(10, 60)),
             speech_duration=8.0,
             num_channels=1,
-            num_segments=2,
             language="en",
             codec="mp3",
             confidence=float(np.clip(generator.normal(confidence, 0.05), 0, 1)),

@@ -1,0 +1,60 @@
+"""Whether an output has the segments that its recordings tell of: what is lost, or not listed, looks empty."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from funasr_beam.model.errors import RunError
+from funasr_beam.model.storage import Folder
+from funasr_beam.model.storage_trouble import MAY_BE_GONE
+from funasr_beam.model.tables import TABLES
+from funasr_beam.pipeline.run_folder import finished_run_ids, part_names
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def check_files(output: Folder) -> None:
+    """Refuse an output in which a table has no file although a finished run has files of another.
+
+    Raises:
+        RunError: one is lost, or a folder cannot be listed (in which DuckDB would find nothing).
+    """
+    finished = set(finished_run_ids(output))
+    there = {table: finished & set(part_names(output, table)) for table in TABLES}
+    lost = [table for table, runs in there.items() if not runs]
+    if runs := set().union(*there.values()) if lost else set():
+        raise RunError(f"{output.show(lost[0])}: the table is gone; {_advice(max(runs))}")
+
+
+def check_rows(output: Folder, connection: "duckdb.DuckDBPyConnection") -> None:
+    """Refuse an output in which a finished run has fewer segments than its recordings say.
+
+    Args:
+        output: the folder.
+        connection: with the views of `latest_sql` on it.
+
+    Raises:
+        RunError: some are lost.
+    """
+    # In this order nothing seems lost that another command publishes or deletes meanwhile.
+    finished = connection.sql("SELECT run FROM finished_runs").fetchall()
+    found = _numbers(connection, "SELECT run, count(*) FROM stored_segments GROUP BY run")
+    told = _numbers(connection, "SELECT run, coalesce(sum(num_segments), 0) FROM stored_recordings GROUP BY run")
+    lost = {run: told.get(run, 0) - found.get(run, 0) for (run,) in finished}
+    lost = {run: count for run, count in lost.items() if count > 0}
+    if not lost:
+        return
+    run, others = min(lost), f", and others of {len(lost) - 1:,} more runs" if len(lost) > 1 else ""
+    what = f"{lost[run]:,} of the {told[run]:,} segments of its recordings are gone{others}"
+    raise RunError(f"{output.show(f'segments/run={run}')}: {what}; {_advice(run)}")
+
+
+def _numbers(connection: "duckdb.DuckDBPyConnection", sql: str) -> Mapping[str, int]:
+    return {run: int(count) for run, count in connection.sql(sql).fetchall()}
+
+
+def _advice(run: str) -> str:
+    return (
+        f"restore it from a copy, or delete run={run} in {', '.join(TABLES)}: the same transcribe command then does "
+        f"its recordings again ({MAY_BE_GONE})"
+    )
