@@ -113,6 +113,26 @@ def test_a_manifest_row_without_its_file_is_a_failed_recording(folder):
     assert (second.recording.id, second.failure.cause) == ("two", Cause.NOT_FOUND)
 
 
+def test_a_manifest_row_is_one_recording_whether_its_file_is_there_or_not(folder):
+    manifest = folder / "m.csv"
+    manifest.write_text("uri\nlate.wav\n")
+    (before,) = listed(manifest)
+    (folder / "late.wav").write_bytes(b"sound")
+    (after,) = listed(manifest)
+    assert before.recording.uri == after.recording.uri == (folder / "late.wav").as_uri()
+
+
+def test_an_empty_file_without_an_ending_is_a_mark_of_some_program(folder):
+    (folder / "_SUCCESS").touch()
+    (skipped,) = (item for item in listed(folder) if item.recording.uri.endswith("_SUCCESS"))
+    assert skipped.skipped
+    assert not listed(folder / "_SUCCESS")[0].skipped
+
+
+def test_a_glob_over_a_folder_that_is_there_may_match_nothing(folder):
+    assert listed(folder / "*.flac") == []
+
+
 @pytest.mark.parametrize("text", ["/nowhere/at/all", "/nowhere/*.wav", "nosuchscheme://x/y"])
 def test_an_input_that_names_nothing_is_an_error(text):
     with pytest.raises(InputNotFoundError, match=r"nowhere|nosuchscheme"):

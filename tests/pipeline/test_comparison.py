@@ -1,3 +1,8 @@
+import subprocess
+import sys
+
+import pytest
+
 from funasr_beam.pipeline.comparison import compare_outputs
 from tests.pipeline.outputs import add_run, recording
 
@@ -18,6 +23,15 @@ def test_a_changed_word_is_shown_with_both_values(tmp_path):
     left = add_run(tmp_path / "a", "1", [recording()], [SEGMENT])
     right = add_run(tmp_path / "b", "1", [recording()], [{**SEGMENT, "text": "hullo"}])
     assert differences(left, right) == [("segments", "s", 'text: "hello" | "hullo"')]
+
+
+@pytest.mark.parametrize("readers", ["", " | true"])
+def test_a_difference_is_in_the_exit_code_whoever_reads_it(tmp_path, readers):
+    one = add_run(tmp_path / "one", "run1", [recording(f"{place}") for place in range(3_000)])
+    other = add_run(tmp_path / "other", "run1", [])
+    command = f"{sys.executable} -m funasr_beam.pipeline compare {one.show()} {other.show()} --most 100000"
+    shell = ["bash", "-c", f"set -o pipefail; {command}{readers} > /dev/null"]
+    assert subprocess.run(shell, check=False).returncode == 1
 
 
 def test_a_missing_row_is_named(tmp_path):

@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -54,6 +57,34 @@ def test_json_knows_maps_dates_and_no_numbers(output, capsys):
     assert json.loads(told.out) == [{"metadata": {"agent": "Jo"}, "n": None, "d": "2026-01-02", "l": [1.5]}]
     _, told = ask(output, "select 1 where false", capsys, "--format", "json")
     assert json.loads(told.out) == []
+
+
+def test_whole_numbers_stay_whole_in_json(output, capsys):
+    _, told = ask(output, "select 9007199254740993::hugeint as n, 1.25::decimal(9, 2) as d", capsys, "--format", "json")
+    assert json.loads(told.out) == [{"n": 9007199254740993, "d": 1.25}]
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_columns_of_one_name_do_not_replace_each_other_in_json(output, form, capsys):
+    code, told = ask(output, "select s.text, r.uri as text from segments s, recordings r", capsys, "--format", form)
+    assert (code, told.out) == (2, "")
+    assert "several columns of the name text; JSON keeps one: name the others with AS" in told.err
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "jsonl"])
+def test_data_are_utf_8_whatever_the_terminal_has(output, form):
+    command = [sys.executable, "-m", "funasr_beam.pipeline", "query", str(output), SQL, "--format", form]
+    told = subprocess.run(command, capture_output=True, check=True, env={**os.environ, "PYTHONIOENCODING": "latin-1"})
+    assert "你好 café" in told.stdout.decode()
+
+
+def test_an_interrupted_query_is_exit_code_130(output, capsys, monkeypatch):
+    def interrupt(*_):
+        raise RuntimeError("Query interrupted")
+
+    monkeypatch.setattr("funasr_beam.pipeline.query.run_query", interrupt)
+    code, told = ask(output, SQL, capsys)
+    assert code == 130 and "interrupted" in told.err
 
 
 def test_the_table_shows_rows_and_what_it_hides(output, capsys):
