@@ -94,7 +94,7 @@ def write_table(most: int) -> Callable[["pa.Schema", Iterator[list[Any]]], None]
         for row in islice(rows, most):
             table.add_row(*(Text(_shortened(_shown(value))) for value in row))
         console = Console()
-        console.print(table)
+        console.print_table(table)
         if next(rows, None) is not None:
             more = f"There are more than these {most:,} rows: raise --most, or take --format csv or json"
             console.print(more, style="yellow")

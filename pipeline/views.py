@@ -22,7 +22,7 @@ from funasr_beam.model.storage_trouble import MAY_BE_GONE
 from funasr_beam.model.tables import TABLES
 from funasr_beam.pipeline.latest_sql import WORDS, as_glob, latest_sql
 from funasr_beam.pipeline.thread_files import ThreadFiles
-from funasr_beam.pipeline.wholeness import check_files, check_rows
+from funasr_beam.pipeline.wholeness import check_files, check_rows, damaged_part
 
 if TYPE_CHECKING:
     import duckdb
@@ -70,7 +70,7 @@ def open_views(output: Folder, finishing: str | None = None) -> Iterator["duckdb
             yield connection
     except (duckdb.Error, OSError, ValueError) as error:
         if isinstance(error, duckdb.InvalidInputException) or _is_a_tables_fault(error):
-            raise RunError(f"{output.show()}: {_told_of_a_table(str(error))}") from error
+            raise RunError(f"{output.show()}: {_told_of_a_table(output, str(error))}") from error
         raise
 
 
@@ -84,12 +84,15 @@ def _is_a_tables_fault(error: Exception) -> bool:
     return damaged or _failed_read(text) is not None
 
 
-def _told_of_a_table(text: str) -> str:
+def _told_of_a_table(output: Folder, text: str) -> str:
     """What is wrong with a file of the output, and what to do."""
     if said := _failed_read(text):
         return _not_there(said)
+    what = text.splitlines()[0]
+    if ".parquet" not in what:
+        what += f": {damaged_part(output) or 'in which file is not known'}"
     return (
-        f"a table is damaged or cannot be read ({text.splitlines()[0]}); restore its file from a copy, or delete "
+        f"a table is damaged or cannot be read ({what}); restore its file from a copy, or delete "
         "the folders of its run in recordings, segments and speech: the same transcribe command then does their "
         "recordings again"
     )

@@ -7,7 +7,7 @@ from funasr_beam.model.errors import RunError
 from funasr_beam.model.storage import Folder
 from funasr_beam.model.storage_trouble import MAY_BE_GONE
 from funasr_beam.model.tables import TABLES
-from funasr_beam.pipeline.run_folder import finished_run_ids, part_names
+from funasr_beam.pipeline.run_folder import batches_of, finished_run_ids, part_names
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,6 +47,18 @@ def check_rows(output: Folder, connection: "duckdb.DuckDBPyConnection") -> None:
     run, others = min(lost), f", and others of {len(lost) - 1:,} more runs" if len(lost) > 1 else ""
     what = f"{lost[run]:,} of the {told[run]:,} segments of its recordings are gone{others}"
     raise RunError(f"{output.show(f'segments/run={run}')}: {what}; {_advice(run)}")
+
+
+def damaged_part(output: Folder) -> str | None:
+    """The first file of the tables that cannot be read, or None; reads them all."""
+    for table in TABLES:
+        for name in (name for names in part_names(output, table).values() for name in names):
+            try:
+                for _ in batches_of([name], output, table):
+                    pass
+            except RunError:
+                return name
+    return None
 
 
 def _numbers(connection: "duckdb.DuckDBPyConnection", sql: str) -> Mapping[str, int]:

@@ -108,7 +108,7 @@ def _print(summary: Mapping[str, Any]) -> None:
     table = Table(show_header=False, box=None)
     for name, text in _lines(summary):
         table.add_row(name, text)
-    console.print(table)
+    console.print_table(table)
     for name, groups in summary["groups"].items():
         _print_groups(console, name, groups)
 
@@ -183,7 +183,7 @@ def _print_groups(console: "Console", name: str, groups: Mapping[str, Mapping[st
             _percent(found["errors"]["mixed"]["rate"]),
             _percent(found["errors"]["characters"]["rate"]),
         )
-    console.print(table)
+    console.print_table(table)
 
 
 def _quantiles(found: Mapping[str, Any]) -> str:

@@ -58,4 +58,4 @@ def _print(found: "list[RunEntry]") -> None:
         wall = "" if run.wall_s is None else f"{run.wall_s:,.0f} s"
         state = run.state if run.kind == "transcribe" else f"{run.kind}: {run.state}"
         table.add_row(run.run_id, state, run.model or "", run.config_hash[:_SHORT], *counts, hours, wall)
-    Console().print(table)
+    Console().print_table(table)

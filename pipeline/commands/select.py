@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from funasr_beam.model.counted import counted
@@ -114,10 +115,22 @@ def _languages(told: list[str]) -> tuple[str, ...]:
 
 
 def _write(selection: "Selection", target: str) -> None:
-    """Write whole: a file that is there already is replaced only by a finished one."""
+    """Write whole: a file that is there already is replaced only by a finished one.
+
+    Raises:
+        RunError: the folder of it cannot be made.
+    """
+    from fsspec.implementations.local import LocalFileSystem
+
     from funasr_beam.model.storage import locate
+    from funasr_beam.model.storage_trouble import run_failure
 
     fs, path = locate(target)
+    if isinstance(fs, LocalFileSystem):
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise run_failure(path, error) from error
     draft = f"{path}.tmp"
     with fs.open(draft, "wb") as file:
         if target.endswith(".parquet"):
