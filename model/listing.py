@@ -27,8 +27,8 @@ MEDIA_SUFFIXES = frozenset(
         "3gp", "3g2", "aac", "ac3", "aif", "aifc", "aiff", "alac", "amr", "ape", "asf", "au", "avi", "awb",
         "caf", "dts", "dv", "eac3", "flac", "flv", "gsm", "m2ts", "m4a", "m4b", "m4v", "mka", "mkv", "mov",
         "mp2", "mp3", "mp4", "mpa", "mpc", "mpeg", "mpg", "mts", "mxf", "nut", "oga", "ogg", "ogv", "opus",
-        "ra", "rm", "snd", "spx", "tak", "ts", "tta", "vob", "voc", "w64", "wav", "wave", "webm", "wma", "wmv",
-        "wv",
+        "ra", "rf64", "rm", "snd", "sph", "spx", "tak", "ts", "tta", "vob", "voc", "w64", "wav", "wave", "webm",
+        "wma", "wmv", "wv",
     ]
 )  # fmt: skip
 """File name endings that are taken for recordings in a folder; files without an ending are, too."""

@@ -59,7 +59,7 @@ def measure_output(output: Folder, groupings: Sequence[Grouping] = (), run_id: s
         groupings: what to group by, besides everything.
         run_id: the run; None: current rows.
     """
-    with open_views(output) as connection:
+    with open_views(output, run_id) as connection:
         source = CURRENT if run_id is None else Source(*(_of_run(output, name, run_id) for name in _TABLES))
         return measure(connection, source, groupings)
 

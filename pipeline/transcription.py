@@ -63,6 +63,7 @@ from funasr_beam.pipeline.run_folder import (
     write_json,
 )
 from funasr_beam.pipeline.runners import make_engine
+from funasr_beam.pipeline.views import open_views
 
 if TYPE_CHECKING:
     from funasr_beam.transforms.transcribe_units import StageConfig
@@ -140,6 +141,7 @@ def transcribe(config: Config, display: Display) -> RunReport:
         regressions, share = read_regressions(output, run.id), plan.totals.missing_share
         facts = RunFacts(time.monotonic() - began, plan.totals.unchanged, regressions, share)
         summary = _finish(output, run, config, facts)
+        _warn_of_losses(output)
     return RunReport(run.id, output, summary, plan.empty_inputs)
 
 
@@ -305,6 +307,15 @@ def _finish(output: Folder, run: Run, config: Config, facts: RunFacts) -> dict[s
     output.remove(CommittedUnits(output, run.text_hash).folder)
     output.remove(plans_folder(run.text_hash))
     return summary
+
+
+def _warn_of_losses(output: Folder) -> None:
+    """Say what else in the output cannot be read; this run has only added to it."""
+    try:
+        with open_views(output):
+            pass
+    except RunError as error:
+        _log.warning("%s", error)
 
 
 def _environment() -> dict[str, Any]:

@@ -5,7 +5,6 @@ user types is data to it, so that a service may hand over the queries of people 
 """
 
 import contextlib
-import logging
 import re
 import tempfile
 import uuid
@@ -43,7 +42,6 @@ _DAMAGED = ("Failed to read file ", "Parquet file", "magic bytes")
 _GONE = ("FileNotFoundError", "No such file or directory")
 _MEMORY = "1GB"
 _BATCH_ROWS = 8192
-_log = logging.getLogger("funasr_beam")
 
 
 @contextlib.contextmanager
@@ -54,10 +52,11 @@ def open_views(output: Folder, finishing: str | None = None) -> Iterator["duckdb
 
     Args:
         output: a folder, finished runs or not.
-        finishing: a run that counts as finished although its `_SUCCESS` is not written yet.
+        finishing: a run that counts as finished although its `_SUCCESS` is not written yet; what earlier runs have lost
+            does not keep it from being finished.
 
     Raises:
-        RunError: a table cannot be read, now or while the connection is used.
+        RunError: rows are lost, or a table cannot be read, now or while the connection is used.
     """
     import duckdb
 
@@ -65,7 +64,8 @@ def open_views(output: Folder, finishing: str | None = None) -> Iterator["duckdb
         if finishing is None:
             check_files(output)
         with _connected(output, finishing) as connection:
-            _check_rows(output, connection, finishing)
+            if finishing is None:
+                check_rows(output, connection)
             _lock(connection, output)
             yield connection
     except (duckdb.Error, OSError, ValueError) as error:
@@ -137,16 +137,6 @@ def _connected(output: Folder, finishing: str | None) -> "duckdb.DuckDBPyConnect
         what = str(error).splitlines()[0]
         raise RunError(f"{output.show()} was written by another version of funasr-beam: {what}") from error
     return connection
-
-
-def _check_rows(output: Folder, connection: "duckdb.DuckDBPyConnection", finishing: str | None) -> None:
-    """Refuse what has lost rows; a run that ends has only added to it, and is finished with a warning."""
-    try:
-        check_rows(output, connection)
-    except RunError as error:
-        if finishing is None:
-            raise
-        _log.warning("%s", error)
 
 
 def select(connection: "duckdb.DuckDBPyConnection", sql: str) -> "pa.RecordBatchReader":

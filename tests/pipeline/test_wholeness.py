@@ -11,6 +11,7 @@ from funasr_beam.model.errors import RunError
 from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.cli import main
 from funasr_beam.pipeline.compaction import compact
+from funasr_beam.pipeline.run_folder import finished_run_ids
 from funasr_beam.pipeline.views import open_views
 from tests.pipeline.outputs import add_run, recording, segment
 
@@ -60,10 +61,15 @@ def test_a_table_without_any_file_is_no_empty_table(output, where):
         pass
 
 
-def test_a_run_at_its_end_is_finished_with_a_warning(output, caplog):
-    output.remove("segments/run=run1")
-    with open_views(output, finishing="run3"):
-        assert "2 of the 2 segments of its recordings are gone" in caplog.text
+@pytest.mark.parametrize("lost", ["segments/run=run1", "segments"])
+def test_a_night_is_finished_with_a_warning(output, lost, tmp_path, caplog):
+    output.remove(lost)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.wav").write_bytes(b"no sound")
+    command = ["transcribe", output.path("in"), "--output", output.show(), "--model", "demo"]
+    assert main([*command, "--max-failed", "100%"]) == 0
+    assert "segments/run=run1: 2 of the 2 segments of its recordings are gone" in caplog.text
+    assert len(finished_run_ids(output)) == 3
 
 
 @pytest.mark.parametrize("folder", ["runs", "recordings", "segments"])
