@@ -19,10 +19,10 @@ def check_files(output: Folder) -> None:
     Raises:
         RunError: one is lost, or a folder cannot be listed (in which DuckDB would find nothing).
     """
-    finished = set(finished_run_ids(output))
-    there = {table: finished & set(part_names(output, table)) for table in TABLES}
-    lost = [table for table, runs in there.items() if not runs]
-    if runs := set().union(*there.values()) if lost else set():
+    published = {table: set(part_names(output, table)) for table in TABLES}
+    finished = set(finished_run_ids(output))  # after them: what compact has replaced them with is among these
+    lost = [table for table, runs in published.items() if not finished & runs]
+    if runs := finished.intersection(set().union(*published.values())) if lost else None:
         raise RunError(f"{output.show(lost[0])}: the table is gone; {_advice(max(runs))}")
 
 
