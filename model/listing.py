@@ -145,7 +145,8 @@ def _located(text: str) -> tuple[Any, str]:
 
 def _list_glob(fs: Any, pattern: str, text: str, defaults: RecognitionOptions, output: str) -> Iterator[Listed]:
     shows_hidden = pattern.rsplit("/", 1)[-1].startswith(".")
-    is_own = own_files(fs, fixed_folder(pattern), output)
+    folder = fixed_folder(pattern)
+    is_own = own_files(fs, folder, output)
     count = 0
     try:
         for found in matching(fs, pattern):
@@ -155,7 +156,6 @@ def _list_glob(fs: Any, pattern: str, text: str, defaults: RecognitionOptions, o
                 yield _unseen(fs, "", found, defaults) or _listed(fs, found.path, found.info, defaults)
     except ValueError as error:
         raise InputNotFoundError(f"{text}: {error}") from error
-    folder = fixed_folder(pattern)
     if not count and not fs.isdir(folder):
         raise InputNotFoundError(f"{text}: matches no file, and there is no folder {folder}")
 

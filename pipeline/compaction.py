@@ -27,7 +27,7 @@ from funasr_beam.pipeline.run_folder import (
     remove_tables,
     save_run,
 )
-from funasr_beam.pipeline.views import open_views
+from funasr_beam.pipeline.views import check_output
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,7 @@ def compact(output: Folder, part_bytes: int = PART_BYTES) -> CompactionReport:
     """
     with only_run(output) as claim:
         finish_compactions(output)
-        with open_views(output):  # refuses what has lost rows: afterwards nobody would see that they are missing
-            pass
+        check_output(output)  # afterwards nobody would see that rows are missing
         rows, files = stored_rows(output).num_rows, _count_files(output)
         current = current_rows(output)
         if rows == current.num_rows and len(part_names(output, "recordings")) <= 1:

@@ -63,7 +63,7 @@ from funasr_beam.pipeline.run_folder import (
     write_json,
 )
 from funasr_beam.pipeline.runners import make_engine
-from funasr_beam.pipeline.views import open_views
+from funasr_beam.pipeline.views import check_output
 
 if TYPE_CHECKING:
     from funasr_beam.transforms.transcribe_units import StageConfig
@@ -312,8 +312,7 @@ def _finish(output: Folder, run: Run, config: Config, facts: RunFacts) -> dict[s
 def _warn_of_losses(output: Folder) -> None:
     """Say what else in the output cannot be read; this run has only added to it."""
     try:
-        with open_views(output):
-            pass
+        check_output(output)
     except RunError as error:
         _log.warning("%s", error)
 

@@ -21,7 +21,7 @@ from funasr_beam.model.storage_trouble import MAY_BE_GONE
 from funasr_beam.model.tables import TABLES
 from funasr_beam.pipeline.latest_sql import WORDS, as_glob, latest_sql
 from funasr_beam.pipeline.thread_files import ThreadFiles
-from funasr_beam.pipeline.wholeness import check_files, check_rows, damaged_part
+from funasr_beam.pipeline.wholeness import check_whole, damaged_part
 
 if TYPE_CHECKING:
     import duckdb
@@ -61,17 +61,25 @@ def open_views(output: Folder, finishing: str | None = None) -> Iterator["duckdb
     import duckdb
 
     try:
-        if finishing is None:
-            check_files(output)
         with _connected(output, finishing) as connection:
             if finishing is None:
-                check_rows(output, connection)
+                check_whole(output, connection)
             _lock(connection, output)
             yield connection
     except (duckdb.Error, OSError, ValueError) as error:
         if isinstance(error, duckdb.InvalidInputException) or _is_a_tables_fault(error):
             raise RunError(f"{output.show()}: {_told_of_a_table(output, str(error))}") from error
         raise
+
+
+def check_output(output: Folder) -> None:
+    """Refuse an output that has lost rows or cannot be read.
+
+    Raises:
+        RunError: as `open_views`.
+    """
+    with open_views(output):
+        pass
 
 
 def _is_a_tables_fault(error: Exception) -> bool:

@@ -1,6 +1,7 @@
 """Whether an output has the segments that its recordings tell of: what is lost, or not listed, looks empty."""
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from funasr_beam.model.errors import RunError
@@ -13,12 +14,22 @@ if TYPE_CHECKING:
     import duckdb
 
 
-def check_files(output: Folder) -> None:
-    """Refuse an output in which a table has no file although a finished run has files of another.
+def check_whole(output: Folder, connection: "duckdb.DuckDBPyConnection") -> None:
+    """Refuse an output that lacks a table, or segments that its recordings tell of.
+
+    Args:
+        output: the folder.
+        connection: with the views of `latest_sql` on it.
 
     Raises:
-        RunError: one is lost, or a folder cannot be listed (in which DuckDB would find nothing).
+        RunError: some are lost, or a folder cannot be listed (in which DuckDB finds nothing).
     """
+    _check_tables(output)
+    _check_segments(output, connection)
+
+
+def _check_tables(output: Folder) -> None:
+    """Refuse a table without a file where a finished run has files of another."""
     published = {table: set(part_names(output, table)) for table in TABLES}
     finished = set(finished_run_ids(output))  # after them: what compact has replaced them with is among these
     lost = [table for table, runs in published.items() if not finished & runs]
@@ -26,16 +37,8 @@ def check_files(output: Folder) -> None:
         raise RunError(f"{output.show(lost[0])}: the table is gone; {_advice(max(runs))}")
 
 
-def check_rows(output: Folder, connection: "duckdb.DuckDBPyConnection") -> None:
-    """Refuse an output in which a finished run has fewer segments than its recordings say.
-
-    Args:
-        output: the folder.
-        connection: with the views of `latest_sql` on it.
-
-    Raises:
-        RunError: some are lost.
-    """
+def _check_segments(output: Folder, connection: "duckdb.DuckDBPyConnection") -> None:
+    """Refuse a finished run that has fewer segments than its recordings say."""
     # In this order nothing seems lost that another command publishes or deletes meanwhile.
     finished = connection.sql("SELECT run FROM finished_runs").fetchall()
     found = _numbers(connection, "SELECT run, count(*) FROM stored_segments GROUP BY run")
@@ -52,9 +55,9 @@ def check_rows(output: Folder, connection: "duckdb.DuckDBPyConnection") -> None:
 def damaged_part(output: Folder) -> str | None:
     """The first file of the tables that cannot be read, or None; reads them all."""
     for table in TABLES:
-        for name in (name for names in part_names(output, table).values() for name in names):
+        for name in chain.from_iterable(part_names(output, table).values()):
             try:
-                for _ in batches_of([name], output, table):
+                for _ in batches_of([name], output, table, TABLES[table].names):
                     pass
             except RunError:
                 return name

@@ -124,8 +124,8 @@ def test_units_are_transcribed_as_on_a_cpu(monkeypatch):
 
 def _unit():
     span = Span("s", Recording("r", "file:///a.wav", "1-2", 10), None, 0, 0.0, 8.0)
-    segments = (Segment(0, place, 3.0 * place, 0.0, item.samples) for place, item in enumerate(_speech()[:2]))
-    segments = tuple(replace(item, end_s=item.start_s + len(item.samples) / SAMPLE_RATE) for item in segments)
+    first, second, _ = (item.samples for item in _speech())
+    segments = (Segment(0, 0, 0.0, 3.0, first), Segment(0, 1, 3.0, 8.0, second))
     return UnitAudio(Unit("u", (span,)), (SpanAudio(span, None, 0.0, 8.0, segments),))
 
 
