@@ -5,15 +5,16 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from funasr_beam.model.ahead import map_ahead
-from funasr_beam.model.backoff import with_backoff
 from funasr_beam.model.errors import Cause, RecordingError, RunError, UsageError
 from funasr_beam.model.manifest import ManifestRow, is_manifest, read_manifest
 from funasr_beam.model.own_files import own_files
 from funasr_beam.model.records import Failure, RecognitionOptions, Recording
 from funasr_beam.model.redaction import public_uri, redact
+from funasr_beam.model.silent_hosts import SilentHosts
 from funasr_beam.model.storable import is_storable, storable
 from funasr_beam.model.storage import access_uri, is_glob, locate
 from funasr_beam.model.storage_trouble import storage_errors, storage_failure
@@ -250,13 +251,13 @@ def _fingerprint(info: dict[str, Any]) -> str:
 
 
 def _list_manifest(text: str, defaults: RecognitionOptions) -> Iterator[Listed]:
-    yield from map_ahead(_list_row, read_manifest(text, defaults), _ASKED_AT_ONCE)
+    yield from map_ahead(partial(_list_row, SilentHosts()), read_manifest(text, defaults), _ASKED_AT_ONCE)
 
 
-def _list_row(row: ManifestRow) -> Listed:
+def _list_row(hosts: SilentHosts, row: ManifestRow) -> Listed:
     failure = row.failure
     try:
-        found = _described(row)
+        found = _described(hosts, row)
     except ImportError as error:
         raise UsageError("the manifest cannot be used:", [f"{public_uri(row.uri)}: {error}"]) from error
     except RecordingError as error:
@@ -278,10 +279,10 @@ def _whole_uri(uri: str) -> str:
     return uri_at(fs, path)
 
 
-def _described(row: ManifestRow) -> Recording:
+def _described(hosts: SilentHosts, row: ManifestRow) -> Recording:
     try:
         fs, path = locate(row.uri)
-        return _recording(fs, path, with_backoff(lambda: fs.info(path)), row.options)
+        return _recording(fs, path, hosts.ask_about(row.uri, lambda: fs.info(path)), row.options)
     except ValueError as error:
         message = f"{public_uri(row.uri)}: names no place that can be read ({redact(str(error))}); correct the manifest"
         raise RecordingError(Cause.BAD_OPTIONS, message) from error
