@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from funasr_beam.pipeline.recording_names import NAMED_RECORDINGS
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -29,12 +31,14 @@ _WAYS = (
     _Way("id", "SELECT recording_id, recording_id AS key FROM recordings"),
     _Way(_PLACE.format("uri"), f"SELECT recording_id, {_PLACE.format('uri')} AS key FROM recordings"),
     _Way("ltrim(regexp_replace(uri, '^[.]/', ''), '/')", _ENDS),
+    _Way("id", f"SELECT recording_id, name AS key FROM ({NAMED_RECORDINGS})"),
     _Way(
         f"regexp_replace(coalesce(id, {_NAME.format('uri')}), '[.][^.]*$', '')",
         f"SELECT recording_id, {_STEM.format('uri')} AS key FROM recordings",
     ),
 )
-"""By id, by the same place, by the end of the place (folders at least), by the file's name without its ending."""
+"""By id, by the same place, by the end of the place (folders at least), by the name that an export gave the recording
+(its STM, corrected by hand, is a reference), by the file's name without its ending."""
 
 _BEGIN = """
 CREATE TEMP TABLE unmatched AS SELECT DISTINCT id, uri FROM turns;
@@ -65,7 +69,7 @@ def match_references(connection: "duckdb.DuckDBPyConnection") -> None:
     is its own: what belongs to tuesday/call.mp3 is not said in monday/call.mp3.
 
     Args:
-        connection: with the view `recordings`, and a table `turns` of which `id` and `uri` name a reference.
+        connection: with the view `recordings` (`recording_id`, `uri`, `status`), and a table `turns` of which `id` and `uri` name a reference.
     """
     connection.execute(_BEGIN)
     for way in _WAYS:

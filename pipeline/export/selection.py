@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from funasr_beam.pipeline.export.records import ExportRecording, ExportSegment, ExportWord
+from funasr_beam.pipeline.recording_names import EXPORTED, NAMED_RECORDINGS
 from funasr_beam.pipeline.views import RECORDING_COLUMNS, batches, blaming_where, chosen
 
 if TYPE_CHECKING:
@@ -17,21 +18,6 @@ _Key = tuple[str, str]
 """Name and id of a recording."""
 
 _BATCH_ROWS = 4096
-_GOOD = "('ok', 'partial', 'no_speech')"
-
-_RECORDINGS = f"""
-CREATE VIEW named_recordings AS
-SELECT *, coalesce(nullif(ltrim(stem, '._-'), ''), 'recording') || '-' || left(sha256(identity), 12) AS name
-FROM (
-  SELECT *,
-    CASE WHEN count(*) OVER (PARTITION BY uri) > 1 THEN uri || chr(10) || recording_id ELSE uri END AS identity,
-    left(regexp_replace(regexp_extract(
-      nfc_normalize(CASE WHEN uri LIKE 'http%' THEN regexp_replace(uri, '[?#].*', '') ELSE uri END),
-      '([^/]*?)(\\.[^./]*)?$', 1), '[^\\p{{L}}\\p{{M}}\\p{{N}}._-]+', '_', 'g'), 40) AS stem
-  FROM recordings WHERE status IN {_GOOD}
-)
-"""
-"""A name from the last part of the URI and a hash of all of it: stays the same whatever else there is."""
 
 _ITEMS = f"""
 CREATE VIEW items AS
@@ -75,7 +61,7 @@ class Selection:
         """
         self._connection = connection
         self._choice = choice
-        connection.execute(_RECORDINGS)
+        connection.execute(f"CREATE VIEW named_recordings AS {NAMED_RECORDINGS}")
         connection.execute(_ITEMS)
         if choice.where is not None:
             chosen(connection.table("items"), choice.where)
@@ -107,7 +93,8 @@ class Selection:
     def left_out(self) -> list[LeftOut]:
         """What the tables have and the stream has not."""
         found = self._connection.sql(
-            f"SELECT count(*), status, error_code FROM recordings WHERE status NOT IN {_GOOD} GROUP BY ALL ORDER BY ALL"
+            "SELECT count(*), status, error_code FROM recordings "
+            f"WHERE status NOT IN {EXPORTED} GROUP BY ALL ORDER BY ALL"
         ).fetchall()
         gone = [LeftOut(count, "recordings", f"{status} ({cause})") for count, status, cause in found]
         gaps = "SELECT coalesce(sum(len(missing)), 0) FROM named_recordings"

@@ -188,6 +188,18 @@ def test_channels_are_compared_on_their_own_when_the_reference_names_them(tmp_pa
     }  # fmt: skip
 
 
+def test_an_exported_stm_is_a_reference_once_it_is_corrected(tmp_path, capsys):
+    output = make(tmp_path, heard("monday/Ä call", "one two three"), heard("tuesday/Ä call", "four five"))
+    assert main(["export", output.show(), "--format", "stm", "--output", str(tmp_path / "stm")]) == 0
+    stm = tmp_path / "stm/transcripts.stm"
+    stm.write_text(stm.read_text().replace("three", "free"))
+    capsys.readouterr()
+    _, found = evaluate(capsys, output, "--references", str(stm))
+    assert found["references"]["matched"] == 2
+    assert found["errors"]["words"]["substitutions"] == 1
+    assert found["errors"]["words"]["hits"] == 4
+
+
 def test_word_times_are_compared_where_words_are_right(tmp_path, capsys):
     words = [
         {"word": "One", "start_s": 0.02, "end_s": 0.5},

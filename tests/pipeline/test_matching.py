@@ -1,5 +1,6 @@
 """References find their recordings as a slow and plain look at all pairs says, however many there are."""
 
+import hashlib
 from collections import Counter
 from pathlib import PurePosixPath
 
@@ -14,15 +15,21 @@ from funasr_beam.pipeline.matching import match_references
 def matched(recordings, references):
     """The certain pairs, and the references that fit several recordings or share one."""
     with duckdb.connect() as connection:
-        for name, column, rows in (("recordings", "recording_id", recordings), ("turns", "id", references)):
+        for name, column, rows in (("found", "recording_id", recordings), ("turns", "id", references)):
             table = pa.table([*zip(*rows, strict=True)], schema=pa.schema({column: pa.string(), "uri": pa.string()}))
             connection.from_arrow(table).create(name)
+        connection.execute("CREATE VIEW recordings AS SELECT *, 'ok' AS status FROM found")
         match_references(connection)
         found = connection.sql("SELECT id, uri, recording_id, found FROM matches").fetchall()
     return {row[:3] for row in found if row[3] == 1}, {row[:2] for row in found if row[3] > 1}
 
 
-def way_of(reference, recording):
+def exported_name(place, identity=None):
+    """The name of a recording in exports; of several at one place their ids tell them apart."""
+    return f"{PurePosixPath(place).stem}-{hashlib.sha256((identity or place).encode()).hexdigest()[:12]}"
+
+
+def way_of(reference, recording, name):
     """How near a reference is to a recording; None: it is another's."""
     (id_, uri), (recording_id, place) = reference, recording
     path = (uri or "").removeprefix("./").lstrip("/")
@@ -30,6 +37,7 @@ def way_of(reference, recording):
         id_ == recording_id,
         uri is not None and place in (uri, f"file://{uri}"),
         bool(path) and place.endswith("/" + path),
+        id_ == name,
         PurePosixPath(place).stem == PurePosixPath(id_ or (uri or "").rsplit("/", 1)[-1]).stem,
     )
     return next((number for number, fits in enumerate(ways) if fits), None)
@@ -37,8 +45,12 @@ def way_of(reference, recording):
 
 def matched_plainly(recordings, references):
     rows = []
+    at = Counter(place for _, place in recordings)
+    names = {
+        (id_, place): exported_name(place, f"{place}\n{id_}" if at[place] > 1 else None) for id_, place in recordings
+    }
     for reference in set(references):
-        ways = {each: way_of(reference, each) for each in recordings}
+        ways = {each: way_of(reference, each, names[each]) for each in recordings}
         best = min((way for way in ways.values() if way is not None), default=None)
         fits = [each for each, way in ways.items() if way == best is not None]
         rows += [(best, reference, each[0], len({each[0] for each in fits})) for each in fits]
@@ -51,7 +63,7 @@ def matched_plainly(recordings, references):
 
 places = st.tuples(st.sampled_from(["a", "b", "m/a", "x/m/a"]), st.sampled_from(["call.wav", "call.mp3", "c.wav"]))
 uris = st.tuples(st.sampled_from(["file:///", "s3://k/"]), places.map("/".join)).map("".join)
-ids = st.sampled_from(["r1", "r2", "r3", "call", "c"])
+ids = st.sampled_from(["r1", "r2", "r3", "call", "c"]) | st.builds(exported_name, uris)
 named = st.one_of(
     uris, places.map("/".join), places.map("./".join), st.sampled_from(["call.wav", "/a/c.wav", "./c.wav"])
 )
