@@ -31,26 +31,31 @@ _TURNS = pa.schema(
         ("channel", pa.int32()),
         ("start_s", pa.float64()),
         ("words", pa.list_(_TIMED)),
+        ("end_s", pa.float64()),
+        ("is_ignored", pa.bool_()),
     ]
 )
 
 _OWN_TURNS = """\
 CREATE TEMP TABLE turns AS
 SELECT row_number() OVER () AS place, recording_id AS id, uri, reference AS text, NULL::INTEGER AS channel,
-  NULL::DOUBLE AS start_s, NULL::STRUCT(word VARCHAR, start_s DOUBLE, end_s DOUBLE)[] AS words
+  NULL::DOUBLE AS start_s, NULL::STRUCT(word VARCHAR, start_s DOUBLE, end_s DOUBLE)[] AS words,
+  NULL::DOUBLE AS end_s, FALSE AS is_ignored
 FROM recordings WHERE reference IS NOT NULL"""
 
 _PAIRS = """\
 WITH said AS (
   SELECT m.recording_id,
-    list({{'text': t.text, 'channel': t.channel, 'start_s': t.start_s, 'words': t.words}}
+    list({{'text': t.text, 'channel': t.channel, 'start_s': t.start_s, 'words': t.words, 'end_s': t.end_s,
+      'is_ignored': t.is_ignored}}
       ORDER BY t.start_s NULLS LAST, t.place) AS turns
   FROM turns AS t JOIN matches AS m
     ON m.id IS NOT DISTINCT FROM t.id AND m.uri IS NOT DISTINCT FROM t.uri AND m.found = 1
   GROUP BY 1
 ), heard AS (
   SELECT s.recording_id,
-    list({{'channel': s.channel, 'start_s': s.start, 'text': s.text, 'text_raw': s.text_raw, 'words': {words}}}
+    list({{'channel': s.channel, 'start_s': s.start, 'end_s': s."end", 'text': s.text, 'text_raw': s.text_raw,
+      'words': {words}}}
       ORDER BY s.start, s.channel) AS segments
   FROM segments AS s SEMI JOIN said ON said.recording_id = s.recording_id
   GROUP BY 1
@@ -159,13 +164,16 @@ def _scored(connection: "duckdb.DuckDBPyConnection", rules: Rules) -> Iterator[E
 
 def _score(row: dict[str, Any], rules: Rules) -> EvaluatedRecording:
     turns = [
-        ReferenceTurn(None, None, turn["text"] or "", turn["channel"], turn["start_s"], _tokens(turn["words"], "_s"))
+        ReferenceTurn(
+            **turn | {"id": None, "uri": None, "text": turn["text"] or "", "words": _tokens(turn["words"], "_s")}
+        )
         for turn in row["turns"]
     ]
     hypotheses = [
         HypothesisSegment(
             segment["channel"],
             segment["start_s"],
+            segment["end_s"],
             segment["text"] or "",
             segment["text_raw"] or "",
             _tokens(segment["words"], ""),

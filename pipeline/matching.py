@@ -69,7 +69,8 @@ def match_references(connection: "duckdb.DuckDBPyConnection") -> None:
     is its own: what belongs to tuesday/call.mp3 is not said in monday/call.mp3.
 
     Args:
-        connection: with the view `recordings` (`recording_id`, `uri`, `status`), and a table `turns` of which `id` and `uri` name a reference.
+        connection: with the view `recordings` (`recording_id`, `uri`, `status`), and a table `turns` of which `id` and
+            `uri` name a reference.
     """
     connection.execute(_BEGIN)
     for way in _WAYS:

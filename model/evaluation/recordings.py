@@ -17,6 +17,7 @@ class HypothesisSegment:
 
     channel: int
     start_s: Seconds
+    end_s: Seconds
     text: str  # empty where it failed
     text_raw: str
     words: tuple[TimedToken, ...] = ()
@@ -65,7 +66,7 @@ def score_recording(
     language: str | None,
     rules: Rules,
 ) -> RecordingScore:
-    """Compare all hypotheses of a recording with all references.
+    """Compare all hypotheses of a recording with all references, but for stretches that are not to be scored.
 
     Args:
         turns: the reference, by time.
@@ -75,6 +76,9 @@ def score_recording(
         language: chooses the normaliser.
         rules: what the user fixed.
     """
+    ignored = [turn for turn in turns if turn.is_ignored]
+    turns = [turn for turn in turns if not turn.is_ignored]
+    hypotheses = [segment for segment in hypotheses if not any(_is_in(turn, segment) for turn in ignored)]
     whole = " ".join(turn.text for turn in turns)
     normalizer, form = choose_rules(whole, language, rules.normalizer, rules.form)
     errors = TextErrors()
@@ -104,6 +108,13 @@ def time_errors(
                 yield TimeError(timed.start_s - true.start_s, timed.end_s - true.end_s)
         left += len(part.reference)
         right += len(part.hypothesis)
+
+
+def _is_in(turn: ReferenceTurn, segment: HypothesisSegment) -> bool:
+    """Whether the middle of a segment lies in a turn."""
+    if turn.start_s is None or turn.end_s is None or turn.channel not in (None, segment.channel):
+        return False
+    return turn.start_s <= (segment.start_s + segment.end_s) / 2 < turn.end_s
 
 
 def _by_channel(

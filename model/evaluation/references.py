@@ -34,6 +34,8 @@ class ReferenceTurn:
     channel: int | None = None  # None: in any
     start_s: Seconds | None = None
     words: tuple[TimedToken, ...] = ()
+    end_s: Seconds | None = None
+    is_ignored: bool = False  # nobody knows what was said from start to end: what is recognised there does not count
 
 
 def read_references(uri: str) -> Iterator[ReferenceTurn]:
@@ -126,7 +128,7 @@ def _stm_turns(uri: str) -> Iterator[ReferenceTurn]:
                 turn = _stm_turn(line)
                 if turn is None:
                     problems.append(f"line {number}: is not `file channel speaker begin end text`")
-                elif turn.text.casefold() != _STM_IGNORED:
+                else:
                     yield turn
     except (OSError, ValueError) as error:
         raise UsageError(f"the references {uri} cannot be read:", [str(error)]) from error
@@ -137,13 +139,17 @@ def _stm_turn(line: str) -> ReferenceTurn | None:
     fields = line.split(maxsplit=5)
     if len(fields) < 5:
         return None
-    name, channel, _, begin, _, text = [*fields, ""][:6]
+    name, channel, _, begin, end, text = [*fields, ""][:6]
     if text.startswith("<"):
         text = text.partition(">")[2]
+    text = text.strip()
+    is_ignored = text.casefold() == _STM_IGNORED
     try:
-        return ReferenceTurn(name, None, text.strip(), _stm_channel(channel), float(begin))
+        start_s, end_s = float(begin), float(end)
     except ValueError:
         return None
+    said = "" if is_ignored else text
+    return ReferenceTurn(name, None, said, _stm_channel(channel), start_s, end_s=end_s, is_ignored=is_ignored)
 
 
 def _stm_channel(name: str) -> int | None:

@@ -19,7 +19,8 @@ def segment(name, start, text, channel=0, **more):
         {"word": word, "start": start + place, "end": start + place + 0.5} for place, word in enumerate(text.split())
     ]
     row = {"segment_id": f"{name}-{start}-{channel}", "recording_id": f"{name}-1", "channel": channel}
-    return {**row, "start": start, "end": start + 9.0, "text": text, "text_raw": text, "words": words, **more}
+    row |= {"start": start, "end": start + 9.0}
+    return {**row, "text": text, "text_raw": text, "words": words, **more}
 
 
 def heard(name, text, language="en", **more):
@@ -186,6 +187,25 @@ def test_channels_are_compared_on_their_own_when_the_reference_names_them(tmp_pa
     assert found["errors"]["words"] | {"interval": 0} == {
         "rate": pytest.approx(1 / 6), "hits": 5, "substitutions": 1, "deletions": 0, "insertions": 0, "interval": 0
     }  # fmt: skip
+
+
+def test_what_an_stm_leaves_out_of_scoring_is_no_insertion(tmp_path, capsys):
+    row = recording("a", text="", num_channels=2, channel_layout="stereo", language="en")
+    spoken = [
+        segment("a", 0.0, "one two", 0, end=1.0),
+        segment("a", 4.0, "noise noise", 0, end=6.0),
+        segment("a", 4.0, "three", 1, end=5.0),
+    ]
+    output = make(tmp_path, (row, spoken))
+    stm = tmp_path / "truth.stm"
+    stm.write_text("a A spk 0 1 one two\na A spk 3.9 9 ignore_time_segment_in_scoring\na B spk 4 5 three\n")
+    _, found = evaluate(capsys, output, "--references", str(stm))
+    assert found["errors"]["words"] | {"interval": 0} == {
+        "rate": 0, "hits": 3, "substitutions": 0, "deletions": 0, "insertions": 0, "interval": 0
+    }  # fmt: skip
+    stm.write_text(stm.read_text().replace("a A spk 3.9 9", "a A spk 7 9"))
+    _, found = evaluate(capsys, output, "--references", str(stm))
+    assert found["errors"]["words"]["insertions"] == 2, "noise at 4 s is outside of it"
 
 
 def test_an_exported_stm_is_a_reference_once_it_is_corrected(tmp_path, capsys):
