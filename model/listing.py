@@ -213,12 +213,20 @@ def _skip(listed: Listed, rule: str) -> Listed:
 
 
 def _listed(fs: Any, path: str, info: dict[str, Any], options: RecognitionOptions) -> Listed:
-    """A file; one whose name no table can hold is a failure."""
+    """A file; one whose name no table can hold is a failure, and so is a link without its file."""
     if is_storable(path):
-        return Listed(_recording(fs, path, info, options))
+        return _with_target(Listed(_recording(fs, path, info, options)), info)
     found = replace(_recording(fs, storable(path), info, options), access_uri=None)
     message = f"{found.uri}: the name is not valid UTF-8; rename the file (convmv does that for whole folders)"
     return Listed(found, Failure("plan", Cause.BAD_NAME, message))
+
+
+def _with_target(listed: Listed, info: dict[str, Any]) -> Listed:
+    if not info.get("islink") or info["type"] != "other":
+        return listed
+    target = storable(str(info["destination"]))
+    message = f"{listed.recording.uri}: is a link to {target}, where nothing is; mend or remove the link"
+    return replace(listed, failure=Failure("plan", Cause.NOT_FOUND, message))
 
 
 def _recording(fs: Any, path: str, info: dict[str, Any], options: RecognitionOptions) -> Recording:

@@ -119,7 +119,7 @@ def _seen(fs: Any, path: str, info: dict[str, Any]) -> Found:
         return Found(path, info)
     try:
         info = fs.info(path)
-    except OSError:  # it leads nowhere; whoever opens it says so
+    except OSError:  # it leads nowhere
         return Found(path, info)
     return Found(path, info, links_to=os.path.realpath(path) if info["type"] == "directory" else None)
 

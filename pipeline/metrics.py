@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from funasr_beam.model.errors import Cause
 from funasr_beam.model.metrics.dataset import RECORDING_COLUMNS, SEGMENT_COLUMNS, DatasetMetrics
 from funasr_beam.model.metrics.groups import NONE, OTHER, GroupedMetrics, Grouping, metadata_key, parse_grouping
 from funasr_beam.model.metrics.summary import Prices, flat, summarize, summarize_run
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 MAX_GROUPS = 1000
 """Of each grouping; the smaller ones are counted together as `(other)`."""
 
+_MOST_ENDINGS = 20
 _BATCH_ROWS = 32_768
 _SCHEMA = pa.schema(
     [
@@ -60,8 +62,7 @@ def measure_output(output: Folder, groupings: Sequence[Grouping] = (), run_id: s
         run_id: the run; None: current rows.
     """
     with open_views(output, run_id) as connection:
-        source = CURRENT if run_id is None else Source(*(_of_run(output, name, run_id) for name in _TABLES))
-        return measure(connection, source, groupings)
+        return measure(connection, CURRENT if run_id is None else _of_run(output, run_id), groupings)
 
 
 def unknown_metadata(output: Folder, groupings: Sequence[Grouping]) -> tuple[list[str], list[str]]:
@@ -88,9 +89,13 @@ class RunFacts:
 def write_metrics(output: Folder, run: Run, config: MetricsConfig, facts: RunFacts) -> dict[str, Any]:
     """Count what a run has published and write its `metrics.json` and `metrics.parquet`; gives the former."""
     prices = Prices(config.cpu_hour, config.gpu_hour)
-    metrics = measure_output(output, [parse_grouping(text) for text in config.group_by], run.id)
+    with open_views(output, run.id) as connection:
+        source = _of_run(output, run.id)
+        metrics = measure(connection, source, [parse_grouping(text) for text in config.group_by])
+        endings = _left_out_endings(connection, source)
     totals = summarize_run(metrics.everything, prices, facts.wall_s, facts.unchanged, facts.share)
     summary = {"run_id": run.id, **with_groups(metrics, prices, totals), "regressions": asdict(facts.regressions)}
+    summary["left_out_endings"] = endings
     output.write(f"{run.folder}/metrics.parquet", table_bytes(metrics_table(metrics, prices, run.id, totals)))
     write_json(output, f"{run.folder}/{METRICS}", summary)
     return summary
@@ -150,9 +155,24 @@ def table_bytes(table: pa.Table) -> bytes:
 _TABLES = ("recordings", "segments")
 
 
-def _of_run(output: Folder, table: str, run_id: str) -> str:
+def _of_run(output: Folder, run_id: str) -> Source:
+    """All rows that a run wrote."""
+    return Source(*(_parts_of_run(output, table, run_id) for table in _TABLES))
+
+
+def _parts_of_run(output: Folder, table: str, run_id: str) -> str:
     names = ", ".join(_quoted(output.show(name)) for name in parts(output, table, run_id))
     return f"read_parquet([{names}], union_by_name = true, hive_partitioning = false)"
+
+
+def _left_out_endings(connection: "duckdb.DuckDBPyConnection", source: Source) -> dict[str, int]:
+    """The endings of files that were taken for no recordings, the most frequent first, and how many have them."""
+    found = connection.sql(
+        f"""SELECT lower(regexp_extract(uri, '[.][^./]*$')) AS ending, count(*) FROM {source.recordings}
+        WHERE error_code = '{Cause.EXCLUDED.value}' AND starts_with(error_detail, '.')
+        GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {_MOST_ENDINGS}"""
+    )
+    return dict(found.fetchall())
 
 
 def _query(table: str, source: Source, groupings: Sequence[Grouping]) -> str:

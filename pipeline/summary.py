@@ -11,6 +11,7 @@ from funasr_beam.pipeline.report.write import REPORT
 from funasr_beam.pipeline.transcription import RunReport
 
 _MOST_URIS = 3
+_MOST_ENDINGS = 8
 _STYLES = {"failed": "red", "partial": "yellow"}
 
 
@@ -35,6 +36,8 @@ def print_summary(report: RunReport, max_failed: float) -> None:
         console.print(f"No recording was found in {text}: is it the right input, is it mounted?", style="yellow")
     for cause in metrics["causes"]:
         console.print(f"{cause}: {Cause(cause).sentence}", style="dim")
+    if metrics["left_out_endings"]:
+        console.print(f"left out by their endings: {_endings(metrics['left_out_endings'])}", style="dim")
     _print_places(console, report)
     if metrics["drift"]:
         names = ", ".join(metrics["drift"])
@@ -50,6 +53,12 @@ def _audio(metrics: Mapping[str, Any]) -> str:
     """Speech as a share: its hours are those of all channels, and may be more than the audio lasts."""
     share = metrics["speech_ratio"]
     return f"{metrics['audio_hours']:.2f} h" + ("" if share is None else f", of it speech {100 * share:.1f} %")
+
+
+def _endings(counts: Mapping[str, int]) -> str:
+    """The most frequent ones: a format of recordings that nobody thought of is seen here."""
+    shown = ", ".join(f"{ending} ({count:,})" for ending, count in list(counts.items())[:_MOST_ENDINGS])
+    return shown + (", ..." if len(counts) > _MOST_ENDINGS else "")
 
 
 def _print_regressions(console: Console, regressions: Mapping[str, Any]) -> None:

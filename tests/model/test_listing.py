@@ -163,6 +163,18 @@ def test_a_link_to_a_folder_is_a_row_that_says_what_to_do(folder, tmp_path):
     assert "which is listed itself" in found["latest"].failure.message
 
 
+@pytest.mark.parametrize("pattern", ["", "/*.wav"])
+def test_a_link_that_leads_nowhere_is_a_failed_row_that_names_its_target(folder, pattern):
+    (folder / "gone.wav").symlink_to("/nowhere/a\udcff.wav")
+    (folder / "loop.wav").symlink_to("loop.wav")
+    (folder / "notes.txt").symlink_to("/nowhere/notes.txt")
+    found = {item.recording.uri.rsplit("/", 1)[-1]: item for item in listed(f"{folder}{pattern}")}
+    assert found["gone.wav"].failure.cause is Cause.NOT_FOUND
+    assert "is a link to /nowhere/a" in found["gone.wav"].failure.message
+    assert "is a link to loop.wav" in found["loop.wav"].failure.message
+    assert pattern or found["notes.txt"].skipped
+
+
 def test_a_folder_that_cannot_be_listed_is_a_failed_row_and_the_others_are_listed(folder, monkeypatch):
     ls = LocalFileSystem.ls
 

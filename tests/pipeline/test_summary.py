@@ -11,11 +11,11 @@ from funasr_beam.pipeline.transcription import RunReport
 from tests.pipeline.outputs import recording
 
 
-def shown(root, capsys, *rows, share=1.0):
+def shown(root, capsys, *rows, share=1.0, **more):
     metrics = DatasetMetrics()
     metrics.add_recordings(pa.Table.from_pylist(list(rows), schema=TABLES["recordings"]))
     told = summarize_run(metrics, Prices(), wall_s=10.0, unchanged=0, share=share)
-    told |= {"drift": [], "regressions": {"kept_older": 0, "dropped": 0}}
+    told |= {"drift": [], "regressions": {"kept_older": 0, "dropped": 0}, "left_out_endings": {}} | more
     print_summary(RunReport("run1", Folder(str(root)), told), max_failed=1.0)
     return capsys.readouterr().out
 
@@ -34,3 +34,11 @@ def test_the_speed_of_a_run_that_goes_on_is_that_of_the_audio_it_still_had_to_do
     hour = recording(duration=3600.0, speech_duration=3000.0, num_channels=1)
     assert "10.0 s, 360 x realtime" in shown(tmp_path, capsys, hour)
     assert "10.0 s, 36 x realtime" in shown(tmp_path, capsys, hour, share=0.1)
+
+
+def test_the_most_frequent_endings_that_were_left_out_are_named(tmp_path, capsys):
+    row = recording(status="skipped", error_code="excluded")
+    told = shown(tmp_path, capsys, row, left_out_endings={f".{letter}": 1000 for letter in "abcdefghij"})
+    assert "endings: .a (1,000), .b" in " ".join(told.split())
+    assert ".h (1,000), ..." in " ".join(told.split())
+    assert "by their endings" not in shown(tmp_path, capsys, row)
