@@ -4,9 +4,12 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
+import psutil
 import pytest
 
 from funasr_beam.pipeline.cli import main
@@ -78,7 +81,21 @@ def test_data_are_utf_8_whatever_the_terminal_has(output, form):
     assert "你好 café" in told.stdout.decode()
 
 
-def test_an_interrupted_query_is_exit_code_130(output, capsys, monkeypatch):
+@pytest.mark.parametrize("wanted", ["count(*)", "*"])
+def test_ctrl_c_ends_a_query_that_takes_hours(output, wanted):
+    endless = f"select {wanted} from range(3000000) a, range(3000000) b where a.range + b.range = -1"
+    command = [sys.executable, "-m", "funasr_beam.pipeline", "query", str(output), endless]
+    query = subprocess.Popen(["env", "--default-signal=INT", *command], stderr=subprocess.PIPE, text=True)
+    cpu_seconds = psutil.Process(query.pid).cpu_times
+    while query.poll() is None and cpu_seconds().user < 4:  # it has begun to compute
+        time.sleep(0.1)
+    query.send_signal(signal.SIGINT)
+    _, error = query.communicate(timeout=60)
+    assert query.returncode == 130, error
+    assert error.count("\n") == 1 and "interrupted" in error
+
+
+def test_what_duckdb_itself_makes_of_ctrl_c_is_exit_code_130(output, capsys, monkeypatch):
     def interrupt(*_):
         raise RuntimeError("Query interrupted")
 

@@ -1,0 +1,40 @@
+"""Ctrl-C while DuckDB computes: Python hears of it only when the call is over, and a join may take hours."""
+
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@contextlib.contextmanager
+def stopping_at_ctrl_c(connection: "duckdb.DuckDBPyConnection") -> Iterator[None]:
+    """Queries of a connection end soon after SIGINT, whose KeyboardInterrupt then follows.
+
+    Does nothing outside the main thread, where signals do not arrive.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    hears, tells = socket.socketpair()
+    tells.setblocking(False)
+    before = signal.set_wakeup_fd(tells.fileno(), warn_on_full_buffer=False)  # written to within the C handler
+    listener = threading.Thread(target=_listen, args=(hears, connection), name="ctrl-c", daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        tells.close()
+        listener.join()
+        hears.close()
+
+
+def _listen(hears: socket.socket, connection: "duckdb.DuckDBPyConnection") -> None:
+    while number := hears.recv(1):
+        if number[0] == signal.SIGINT:
+            connection.interrupt()
