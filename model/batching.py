@@ -31,6 +31,8 @@ torch's out of memory is a RuntimeError. Anything else is a mistake of the progr
 _OUT_OF_MEMORY_SIGNS = (
     *("DefaultCPUAllocator", "CUDA error: out of memory", "ALLOC_FAILED", "ALLOCATION_FAILED"),
     "CUBLAS_STATUS_NOT_INITIALIZED",  # there is no room for its handle
+    # What becomes of torch's message where NVML does not tell it how much is used: MIG, or no right to ask.
+    "NVML_SUCCESS ==",
 )
 """torch says so of itself; the others are what cuBLAS, cuFFT and cuDNN say, which take memory beside it."""
 

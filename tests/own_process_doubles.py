@@ -19,9 +19,9 @@ from funasr_beam.model.records import Hypothesis
 from funasr_beam.model.stage_clock import ENCODER
 from funasr_beam.model.turns import Turn
 
-KILLS, BREAKS, TOO_LARGE, WRONG, STRANGE, EXITS, LOGS, HANGS, UNREADABLE, OUTLIVED = range(-1, -11, -1)
+KILLS, BREAKS, TOO_LARGE, WRONG, STRANGE, EXITS, LOGS, HANGS, UNREADABLE, OUTLIVED, LOGS_BADLY = range(-1, -12, -1)
 """First samples that have it killed, lose its GPU, lack memory, refuse, fail oddly, leave, write to the log, hang,
-answer what nobody can read, and die before a process that it has started."""
+answer what nobody can read, die before a process that it has started, and log what cannot be written."""
 
 
 class Double:
@@ -68,6 +68,8 @@ class Double:
             time.sleep(600)
         elif order == LOGS:
             logging.getLogger("funasr_beam").warning("said %s", "there")
+        elif order == LOGS_BADLY:
+            logging.getLogger("funasr_beam").warning("%d files", "many")
 
 
 class Unreadable:
@@ -84,8 +86,15 @@ class UnsendableError(Exception):
 def load(clock, folder=None):
     """A double that is ready; in a folder, each start leaves a file."""
     if folder:
-        Path(folder, f"{time.monotonic_ns()}").touch()
+        Path(folder, str(os.getpid())).touch()
     return Double(clock, folder)
+
+
+def load_without_owner(clock, folder):
+    """Hangs while its owner dies."""
+    Path(folder, str(os.getpid())).touch()
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(600)
 
 
 def load_badly(how):
@@ -94,6 +103,8 @@ def load_badly(how):
         raise RunError("the checkpoint is damaged")
     if how == "memory":
         raise torch.OutOfMemoryError("CUDA out of memory")
+    if how == "hang":
+        time.sleep(600)
     ctypes.string_at(0)  # a crash of native code
 
 

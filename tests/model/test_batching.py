@@ -171,6 +171,7 @@ def test_what_torch_really_raises_on_a_cpu_is_out_of_memory():
         "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`",
         "cuFFT error: CUFFT_ALLOC_FAILED",
         "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+        'NVML_SUCCESS == r INTERNAL ASSERT FAILED at "/pytorch/c10/cuda/CUDACachingAllocator.cpp":1165',
     ],
 )
 def test_libraries_that_lack_memory_on_a_gpu_say_so_in_their_own_words(said):

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from funasr_beam.model.batching import is_out_of_memory
 from funasr_beam.model.recognizers.decoding.forward import Prompts, prefill
 from funasr_beam.model.recognizers.decoding.limits import DIRECT, RECORDED, EngineLimits, Grid
 from funasr_beam.model.recognizers.decoding.pool import Layout, SlotPool
@@ -64,7 +65,9 @@ class DecodingEngine:
         rows = [Row(place, prompt, budget) for place, (prompt, budget) in enumerate(lengths)]
         try:
             return self._decode(prompts, rows)
-        except RuntimeError:
+        except RuntimeError as error:
+            if is_out_of_memory(error):  # or the next list would fail like this one
+                self._pool.ask_for_less()
             self.release()
             raise
 

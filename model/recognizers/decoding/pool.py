@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from funasr_beam.model.batching import is_out_of_memory
 from funasr_beam.model.recognizers.decoding.forward import step
 from funasr_beam.model.recognizers.decoding.graphs import Replay
 from funasr_beam.model.recognizers.decoding.slots import Slots, lay_out
@@ -51,19 +52,26 @@ class SlotPool:
         for from now on. What the slots hold is what was left there.
 
         Raises:
-            torch.OutOfMemoryError: there is none for a single row.
+            RuntimeError: there is none for a single row.
         """
         row_bytes = positions * self._weights.bytes_per_position
         while True:
             count = max(1, min(rows, self._max_bytes // row_bytes))
             try:
                 return self._use(*self._fitting(count, positions))
-            except torch.OutOfMemoryError:
-                if count == 1:
+            except RuntimeError as error:
+                if count == 1 or not is_out_of_memory(error):
                     raise
             self.release()
             self._max_bytes = count // 2 * row_bytes
             _log.warning("The device has less memory than it had: %d rows are decoded at once", count // 2)
+
+    def ask_for_less(self) -> None:
+        """Half as much from now on, as what is held leaves no room to work; a single row has what it needs."""
+        rows = max((count for count, _ in self._layouts), default=0)
+        if rows > 1:
+            self._max_bytes = len(self._memory) * self._memory.element_size() // 2
+            _log.warning("The device has less memory than it had: half as much is taken for rows that are decoded")
 
     def _fitting(self, count: int, positions: int) -> tuple[int, int]:
         """Slots and positions of the smallest layout that is there and large enough, or else of a new one."""

@@ -31,17 +31,13 @@ class SlotScheduler:
         """All rows wait for one of `count` slots."""
         # The longest first: what is left at the end is short, and prompts of similar length are read together.
         self._waiting = deque(sorted(rows, key=lambda row: (-row.needs, -row.prompt, row.place)))
-        self._slots: list[Row | None] = [None] * count
+        self._count = count
+        self.running: dict[int, Row] = {}  # by their slot
 
     @property
     def is_empty(self) -> bool:
         """Whether no row waits and none runs."""
         return not self._waiting and not self.running
-
-    @property
-    def running(self) -> dict[int, Row]:
-        """Rows by their slot, in the order of the slots."""
-        return {slot: row for slot, row in enumerate(self._slots) if row}
 
     @property
     def used(self) -> int:
@@ -60,31 +56,34 @@ class SlotScheduler:
             min_free: of the slots; fewer are enough if fewer rows wait.
             max_tokens: of the prompts with their padding; a single one may be longer.
         """
-        free = [slot for slot, row in enumerate(self._slots) if row is None]
-        if not self._waiting or len(free) < min(min_free, len(self._waiting)):
+        if self._count - len(self.running) < min(min_free, len(self._waiting)):
             return {}
         admitted: dict[int, Row] = {}
         longest = 0
-        for slot in free:
+        for slot in self._free(self._count) if self._waiting else ():
             longest = max(longest, self._waiting[0].prompt) if self._waiting else 0
             if not self._waiting or (admitted and longest * (len(admitted) + 1) > max_tokens):
                 break
-            admitted[slot] = self._slots[slot] = row = self._waiting.popleft()
+            admitted[slot] = row = self._waiting.popleft()
             row.position = row.prompt
+        self.running |= admitted
         return admitted
 
     def release(self, slot: int) -> None:
         """Free the slot of a row that has ended."""
-        self._slots[slot] = None
+        del self.running[slot]
 
     def compact(self, count: int) -> list[tuple[int, int]]:
         """Move all rows into the first `count` slots; gives the moves: (from, to)."""
         late = [slot for slot in self.running if slot >= count]
-        free = [slot for slot, row in enumerate(self._slots[:count]) if row is None]
-        moves = list(zip(late, free, strict=False))
+        moves = list(zip(late, self._free(count), strict=False))
         for source, target in moves:
-            self._slots[target], self._slots[source] = self._slots[source], None
+            self.running[target] = self.running.pop(source)
         return moves
+
+    def _free(self, count: int) -> list[int]:
+        """Of the first `count` slots those without a row."""
+        return [slot for slot in range(count) if slot not in self.running]
 
     @property
     def waiting(self) -> int:

@@ -1,5 +1,6 @@
 """The process of a recogniser: loads it and serves its owner until that is gone."""
 
+import contextlib
 import logging
 import os
 import pickle
@@ -37,6 +38,7 @@ def main() -> None:
     _log.addHandler(owner)
     _log.setLevel(logging.INFO)  # what is shown of it is the owner's to say
     order = owner.next()
+    threading.Thread(target=owner.watch, daemon=True).start()
     recognizer = _attempt(order.load, order.device)
     if isinstance(recognizer, Exception):
         owner.send(_sendable(recognizer))
@@ -63,6 +65,13 @@ class _Owner(logging.Handler):
         except EOFError:
             os._exit(0)
 
+    def watch(self) -> None:
+        """End the process if its owner goes while it loads: what it loads may be tens of gigabytes, or hang."""
+        with contextlib.suppress(ConnectionError):
+            if self._connection.recv(1, socket.MSG_PEEK):
+                return  # the first request, which whoever serves takes
+        os._exit(0)
+
     def send(self, message: Any) -> None:
         """Send one message."""
         try:
@@ -73,7 +82,12 @@ class _Owner(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass a line on."""
-        self.send(Logged(record.levelno, record.getMessage()))
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError, KeyError):  # a library's mistake is no failure of what it works on
+            self.handleError(record)
+        else:
+            self.send(Logged(record.levelno, text))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +24,7 @@ from funasr_beam.model.recognizers.base import Recognizer, Utterance
 from funasr_beam.model.recognizers.own_process.wire import Answer, Loaded, Logged, Order, Request, receive, send
 from funasr_beam.model.records import Failure, Hypothesis, Seconds
 from funasr_beam.model.stage_clock import StageClock
+from funasr_beam.model.storage_trouble import SAME_COMMAND
 from funasr_beam.model.turns import Places, charge, waiting
 
 AT_ONCE = 3
@@ -31,8 +32,12 @@ AT_ONCE = 3
 MOST_DEATHS = 16
 """In a row, without an answer between them: a unit is halved to the utterance at fault with fewer."""
 
-PATIENCE_S = 900.0
-"""How long a GPU may take beside the seconds of the audio that it was given: one that takes longer hangs."""
+PATIENCE_S = 600.0
+"""How long a GPU may take beside its share of the seconds of audio that it was given: one that takes longer hangs."""
+SLOWEST_X_REALTIME = 4.0
+"""So fast is every GPU that is worth its place."""
+LOADING_S = 1800.0
+"""How long one may take to load a model, from a slow disk."""
 
 _SIGNALS = {each.value: each.name for each in signal.Signals}
 _LAST_LINES = 20
@@ -124,6 +129,8 @@ class OwnProcessRecognizer:
 
     def _successor(self, last_words: str) -> "_Child":
         while True:
+            if self._child.is_stuck:
+                raise RunError(last_words)
             self._deaths += 1
             if self._deaths > MOST_DEATHS:
                 raise RunError(f"{last_words}, as did the {MOST_DEATHS} before it")
@@ -151,13 +158,15 @@ class _Asked:
     answer: Future[Answer] = field(default_factory=Future)
 
 
-class _Child:
-    """One process, and the connection to it."""
+def _begin() -> tuple["subprocess.Popen[bytes]", socket.socket]:
+    """A process that waits for its order, and the connection to it.
 
-    def __init__(self, order: Order) -> None:
-        self._device = order.device
-        self._connection, theirs = socket.socketpair()
-        self._process = subprocess.Popen(
+    Raises:
+        _DiedLoadingError: the system starts none.
+    """
+    ours, theirs = socket.socketpair()
+    try:
+        process = subprocess.Popen(
             [sys.executable, "-P", "-m", f"{__package__}.child", str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -166,25 +175,48 @@ class _Child:
             start_new_session=True,  # Ctrl-C in the terminal goes to the owner alone
             env={**os.environ, "PYTHONPATH": import_path()},
         )
+    except OSError as error:
+        ours.close()
+        raise _DiedLoadingError(f"the recogniser's process could not be started ({error})") from error
+    finally:
         theirs.close()
+    return process, ours
+
+
+class _Child:
+    """One process, and the connection to it."""
+
+    def __init__(self, order: Order) -> None:
+        self._device = order.device
         self.last_words: str | None = None  # None: it lives
         self._verdict = ""  # why this side has killed it
         self._said: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
         self._numbers = itertools.count()
         self._sending, self._changing = threading.Lock(), threading.Lock()
         self._waiting: dict[int, _Asked] = {}
+        self._process, self._connection = _begin()
         self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
         with contextlib.ExitStack() as unless_it_loads:
             unless_it_loads.callback(self.end)
+            self._listener.start()
             self.loaded = self._start(order)
+            threading.Thread(target=self._receive, daemon=True).start()
             unless_it_loads.pop_all()
-        threading.Thread(target=self._receive, daemon=True).start()
 
     @property
     def pid(self) -> int:
         """The process number."""
         return self._process.pid
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it was killed and lives on, as a process does whose GPU's driver holds it."""
+        return self.last_words is not None and self._process.returncode is None
+
+    @property
+    def _is_hurried(self) -> bool:
+        """Whether there is an end to patience; a CPU may be as slow as it is."""
+        return self._device != "cpu"
 
     def ask(self, utterances: Sequence[Utterance]) -> Answer:
         """Send a request and wait for what comes of it.
@@ -196,22 +228,20 @@ class _Child:
         number = next(self._numbers)
         with self._changing:
             self._waiting[number] = asked
-            patience_s = self._patience_s(sum(other.audio_s for other in self._waiting.values()))
+            audio_s = sum(other.audio_s for other in self._waiting.values())
+        patience_s = PATIENCE_S + audio_s / SLOWEST_X_REALTIME
         if self.last_words is not None:  # nobody would tell it any more
             raise _DiedAmongOthersError(self.last_words)
-        with contextlib.suppress(OSError), self._sending:  # whoever receives is told, too
-            send(self._connection, Request(number, utterances))
-        try:
-            return asked.answer.result(patience_s)
-        except TimeoutError:
-            self._verdict = f"it gave no answer for {patience_s:.0f} s"
-            self._kill()
+        with self._within(patience_s, "gave no answer"):
+            with contextlib.suppress(OSError), self._sending:  # whoever receives is told, too
+                send(self._connection, Request(number, utterances))
             return asked.answer.result()
 
     def end(self) -> None:
         """Kill the process if it lives."""
         self._kill()
-        self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_S)
         with self._sending:  # a file that is opened next may get the connection's number
             self._connection.close()
 
@@ -220,18 +250,37 @@ class _Child:
         with contextlib.suppress(OSError):  # whoever sends or receives knows it, whoever holds the other end
             self._connection.shutdown(socket.SHUT_RDWR)
 
+    @contextlib.contextmanager
+    def _within(self, patience_s: Seconds, lack: str) -> Iterator[None]:
+        """Kill the process if what happens inside takes longer; sending, too, waits for one that does not read."""
+        timer = threading.Timer(patience_s, self._give_up, [f"it {lack} for {patience_s:.0f} s"])
+        timer.daemon = True
+        if self._is_hurried:
+            timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _give_up(self, verdict: str) -> None:
+        self._verdict = verdict
+        self._kill()
+
     def _start(self, order: Order) -> Loaded:
         """Wait until it has loaded.
 
         Raises:
             Exception: what loading raises.
+            RunError: it was not ready in time; another one would be no faster.
             _DiedLoadingError: it died.
         """
         try:
-            send(self._connection, order)
-            message = self._next()
+            with self._within(LOADING_S, "was not ready"):
+                send(self._connection, order)
+                message = self._next()
         except (EOFError, OSError) as error:
-            raise _DiedLoadingError(f"{self._died()} while it loaded the model") from error
+            kind = RunError if self._verdict else _DiedLoadingError
+            raise kind(f"{self._died()} while it loaded the model") from error
         if isinstance(message, Exception):
             raise message
         loaded: Loaded = message
@@ -262,10 +311,6 @@ class _Child:
             asked = self._waiting.pop(answer.number)
         asked.answer.set_result(answer)
 
-    def _patience_s(self, audio_s: Seconds) -> Seconds | None:
-        """How long to wait for an answer; a CPU may be as slow as it is."""
-        return None if self._device == "cpu" else PATIENCE_S + audio_s
-
     def _listen(self) -> None:
         """Keep what it last wrote."""
         if self._process.stderr is not None:
@@ -279,6 +324,10 @@ class _Child:
         self.end()
         self._listener.join(_END_S)
         code = self._process.returncode
+        if code is None:
+            why = f" ({self._verdict})" if self._verdict else ""
+            what = f"the recogniser's process {self.pid} was killed{why} and does not end: the driver of {self._device}"
+            return f"{what} holds it; restart the machine: {SAME_COMMAND}"
         how = f"exit status {code}" if code >= 0 else f"signal {_SIGNALS.get(-code, -code)}"
         if code == -signal.SIGKILL:  # from outside: what it said last may be a warning of long ago
             why = self._verdict or "the system may be short of memory"

@@ -1,5 +1,6 @@
 """A recogniser in a process of its own: the same answers, and no death of it is anybody else's."""
 
+import contextlib
 import functools
 import logging
 import os
@@ -89,6 +90,10 @@ def test_errors_are_the_recognisers_own_and_say_where(start):
     assert recognizer.pid == pid
 
 
+def test_a_line_for_the_log_that_cannot_be_written_is_no_failure(start):
+    assert texts(start().recognize([utterance(doubles.LOGS_BADLY)])) == ["800"]
+
+
 def test_its_log_is_the_owners(start, caplog):
     start().recognize([utterance(doubles.LOGS)])
     assert ("funasr_beam", logging.WARNING, "said there") in caplog.record_tuples
@@ -114,8 +119,15 @@ def test_only_the_utterance_that_kills_it_fails(start, caplog, order, told):
     assert "a new one takes over" in caplog.text
 
 
-def test_one_that_hangs_is_ended_and_only_the_utterance_at_fault_fails(start, monkeypatch):
-    monkeypatch.setattr(owner._Child, "_patience_s", lambda child, audio_s: 0.5 + audio_s)
+@pytest.fixture
+def hurried(monkeypatch):
+    """Patience as with a GPU, but less of it."""
+    monkeypatch.setattr(owner._Child, "_is_hurried", True)
+    monkeypatch.setattr(owner, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(owner, "SLOWEST_X_REALTIME", 1e6)
+
+
+def test_one_that_hangs_is_ended_and_only_the_utterance_at_fault_fails(start, hurried):
     given = [utterance(length=500), utterance(doubles.HANGS, 501), utterance(length=502)]
     found = recognize_all(start(), given, LIMITS)
     assert isinstance(found[1], Failure)
@@ -123,11 +135,46 @@ def test_one_that_hangs_is_ended_and_only_the_utterance_at_fault_fails(start, mo
     assert [item.text for item in found if not isinstance(item, Failure)] == ["500", "502"]
 
 
-def test_a_gpu_may_take_as_long_as_its_audio_and_a_quarter_of_an_hour_and_a_cpu_any_time(start):
-    child = start()._child
-    assert child._patience_s(7_200.0) is None
+def test_a_gpu_has_patience_by_its_audio_and_a_cpu_any(start, monkeypatch):
+    child, limits = start()._child, []
+    monkeypatch.setattr(child, "_within", lambda *limit: limits.append(limit) or contextlib.nullcontext())
+    child.ask([Utterance(np.zeros(16_000 * 7_200, np.int16))])
+    assert limits == [(owner.PATIENCE_S + 1_800.0, "gave no answer")]
+    assert not child._is_hurried
     child._device = "cuda:0"
-    assert child._patience_s(7_200.0) == 8_100.0
+    assert child._is_hurried
+
+
+def test_one_that_does_not_even_read_is_ended(start, hurried):
+    recognizer = start()
+    os.kill(recognizer.pid, signal.SIGSTOP)
+    assert texts(recognize_all(recognizer, [utterance(length=3_000_000)], LIMITS)) == ["3000000"]
+
+
+def test_one_that_hangs_as_it_loads_ends_the_run(hurried, monkeypatch):
+    monkeypatch.setattr(owner, "LOADING_S", 1.0)
+    with pytest.raises(RunError, match="it was not ready for 1 s while it loaded the model"):
+        OwnProcessRecognizer(functools.partial(doubles.load_badly, "hang"), StageClock(), "cpu")
+
+
+def test_one_that_the_driver_holds_after_its_death_ends_the_run(start, hurried, monkeypatch):
+    monkeypatch.setattr(owner, "_END_S", 0.2)
+    recognizer = start()
+    process = recognizer._child._process
+    monkeypatch.setattr(process, "kill", lambda: None)
+    os.kill(process.pid, signal.SIGSTOP)
+    with pytest.raises(RunError, match=r"was killed \(it gave no answer .* restart the machine"):
+        recognize_all(recognizer, [utterance()] * 4, LIMITS)
+    os.kill(process.pid, signal.SIGKILL)
+
+
+def test_no_process_at_all_is_a_message(monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(RunError, match=r"could not be started .*Cannot allocate memory"):
+        OwnProcessRecognizer(doubles.load, StageClock(), "cpu")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -197,20 +244,22 @@ def test_what_keeps_it_from_loading_is_told(how, kind, told):
         OwnProcessRecognizer(functools.partial(doubles.load_badly, how), StageClock(), "cpu")
 
 
-def test_it_ends_with_its_owner():
+@pytest.mark.parametrize("load", ["load", "load_without_owner"])
+def test_it_ends_with_its_owner(load, tmp_path):
     script = (
-        "import functools, os, signal\n"
+        "import functools, os, signal, sys\n"
         "from funasr_beam.model.recognizers.own_process.owner import OwnProcessRecognizer\n"
         "from funasr_beam.model.stage_clock import StageClock\n"
         "from tests import own_process_doubles as doubles\n"
         "clock = StageClock()\n"
-        "print(OwnProcessRecognizer(functools.partial(doubles.load, clock), clock, 'cpu').pid, flush=True)\n"
+        "OwnProcessRecognizer(functools.partial(getattr(doubles, sys.argv[1]), clock, sys.argv[2]), clock, 'cpu')\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     found = {**os.environ, "PYTHONPATH": import_path()}
-    command = [sys.executable, "-c", script]
-    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, env=found)
-    pid, deadline = int(ended.stdout), time.monotonic() + 30
+    command = [sys.executable, "-c", script, load, str(tmp_path)]
+    subprocess.run(command, check=False, timeout=120, env=found)
+    (pid,) = (int(path.name) for path in tmp_path.iterdir())
+    deadline = time.monotonic() + 30
     while is_alive(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not is_alive(pid)

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from funasr_beam.model.recognizers.decoding import engine as engine_module
 from funasr_beam.model.recognizers.decoding.engine import DecodingEngine
 from funasr_beam.model.recognizers.decoding.limits import DIRECT, RECORDED, EngineLimits, Grid
 from funasr_beam.model.recognizers.decoding.weights import share_weights
@@ -110,6 +111,25 @@ def test_an_engine_that_has_no_memory_for_a_row_says_so_and_holds_none(monkeypat
     assert not len(engine._pool._memory)
     prompts = make_prompts(model(), [9] * 2, 2)
     assert_same(engine.decode(prompts, [6] * 2), oracle(prompts, [6] * 2))
+
+
+def test_an_engine_that_found_too_little_room_to_read_prompts_does_not_look_for_it_again(monkeypatch, caplog):
+    read, tried = engine_module.prefill, []
+
+    def prefill(weights, slots, end_ids, prompts):
+        tried.append(slots.count)
+        if slots.count > 4:
+            raise RuntimeError("NVML_SUCCESS == r INTERNAL ASSERT FAILED")  # what MIG makes of it
+        read(weights, slots, end_ids, prompts)
+
+    monkeypatch.setattr(engine_module, "prefill", prefill)
+    engine = DecodingEngine(model(), END_IDS, EngineLimits(max_rows=8), RECORDED)
+    prompts, budgets = make_prompts(model(), [9] * 8, 2), [6] * 8
+    with pytest.raises(RuntimeError):
+        engine.decode(prompts, budgets)
+    assert "less memory than it had" in caplog.text
+    assert_same(engine.decode(prompts, budgets), oracle(prompts, budgets))
+    assert set(tried[1:]) == {4}
 
 
 def limited_zeros(room):

@@ -79,8 +79,7 @@ def test_where_recording_runs_out_of_memory_halves_of_the_list_are_decoded_with_
     with torch.inference_mode():
         wanted = decode_greedily(model, prompts, budgets, END_IDS)
     assert [item.token_ids for item in found] == [item.token_ids for item in wanted]
-    assert asked[0] == 13
-    assert max(asked[-2:]) <= 4
+    assert asked == [13, 6, 7], "with half as many rows, lists need not be as short as those"
 
 
 def recorded(work):

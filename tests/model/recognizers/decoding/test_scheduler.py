@@ -28,7 +28,7 @@ def test_moving_together_keeps_everybody_and_moves_nobody_twice(sizes, data):
     scheduler.admit(1, 10_000)
     for slot in data.draw(st.sets(st.sampled_from(range(len(sizes))), max_size=len(sizes) - 1)):
         scheduler.release(slot)
-    before = scheduler.running
+    before = dict(scheduler.running)
     moves = dict(scheduler.compact(len(before)))
     assert scheduler.used == len(before)
     assert scheduler.running == {moves.get(slot, slot): row for slot, row in before.items()}
