@@ -89,7 +89,7 @@ def check_exist(inputs: Sequence[str]) -> None:
     for text in inputs:
         fs, path = _located(text)
         if not is_glob(path) and not is_manifest(path) and not fs.exists(path):
-            raise InputNotFoundError(f"{text}: there is no such file or folder")
+            raise _missing(text, fs, path)
 
 
 def _names_each_once(inputs: Sequence[str]) -> bool:
@@ -134,7 +134,18 @@ def _list_one(text: str, defaults: RecognitionOptions, output: str) -> Iterator[
     elif fs.exists(path):
         yield _listed(fs, path, fs.info(path), defaults)
     else:
-        raise InputNotFoundError(f"{text}: there is no such file or folder")
+        raise _missing(text, fs, path)
+
+
+def _missing(text: str, fs: Any, path: str) -> InputNotFoundError:
+    """Why there is nothing; a folder that may not be entered hides what is in it."""
+    try:
+        fs.info(path)
+    except PermissionError as error:
+        return InputNotFoundError(f"{text}: {error.strerror or error}; check the permissions of its folders")
+    except storage_errors():
+        pass
+    return InputNotFoundError(f"{text}: there is no such file or folder")
 
 
 def _located(text: str) -> tuple[Any, str]:

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -61,7 +62,8 @@ def read_manifest(uri: str, defaults: RecognitionOptions) -> Iterator[ManifestRo
     for number, values in numbered_rows(uri, problems):
         row = _parse_row(values, base, defaults)
         if row is None:
-            problems.append(f"row {number}: has no uri; known columns: {', '.join(sorted(_KNOWN))}")
+            own = ", ".join(str(name) for name in values if name)
+            problems.append(f"row {number}: has no uri; its columns: {own}; known ones: {', '.join(sorted(_KNOWN))}")
         elif _is_part(values):
             problems.append(f"row {number}: {_A_PART}")
         elif row.id is not None and row.id in ids:
@@ -101,9 +103,16 @@ def _rows(name: str, file: Any, problems: list[str]) -> Iterator[tuple[int, dict
         yield from _parquet_rows(file)
     elif name.endswith((".csv", ".tsv")):
         text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-        yield from enumerate(csv.DictReader(text, delimiter="\t" if name.endswith(".tsv") else ","), 1)
+        header = text.readline()
+        yield from enumerate(csv.DictReader(chain([header], text), delimiter=_separator(name, header)), 1)
     else:
         yield from _json_rows(file, problems)
+
+
+def _separator(name: str, header: str) -> str:
+    """What stands between columns: as the name says, or what is there instead; many spreadsheets write semicolons."""
+    usual = "\t" if name.endswith(".tsv") else ","
+    return usual if usual in header else max(usual + ",;\t", key=header.count)
 
 
 def _parquet_rows(file: Any) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -20,6 +20,7 @@ class Trouble(Enum):
     FULL = auto()
     READ_ONLY = auto()
     IS_FOLDER = auto()
+    NOT_FOLDER = auto()
     NO_MORE_FILES = auto()  # of this process or machine: no storage is to blame, and nothing else will work either
     OTHER = auto()  # a bad moment, as far as anybody can tell
 
@@ -97,7 +98,7 @@ def storage_failure(uri: str, error: Exception) -> RecordingError | RunError:
     trouble = trouble_of(error)
     if trouble in (Trouble.CREDENTIALS, Trouble.NO_CREDENTIALS, Trouble.CLOCK, Trouble.NO_MORE_FILES):
         return run_failure(uri, error)
-    if trouble is Trouble.MISSING:
+    if trouble in (Trouble.MISSING, Trouble.NOT_FOLDER):
         return RecordingError(Cause.NOT_FOUND, f"{uri}: is not there; it was moved or deleted since it was listed")
     if trouble is Trouble.REFUSED:
         what = redact(str(error))
@@ -123,6 +124,8 @@ def run_failure(where: str, error: Exception) -> RunError:
             text = f"this machine lets the program open no more files ({said}); raise ulimit -n: {SAME_COMMAND}"
         case Trouble.READ_ONLY | Trouble.REFUSED:
             text = f"cannot be written ({said}); check the permissions, or choose another --output"
+        case Trouble.NOT_FOLDER:
+            text = f"is a file, and should be a folder ({said}); name another place"
         case Trouble.MISSING:
             text = f"is not there ({said}); create the bucket or folder, or name another"
         case _:
@@ -168,6 +171,8 @@ def _by_type(error: BaseException) -> Trouble:
         return Trouble.MISSING
     if isinstance(error, PermissionError):
         return Trouble.REFUSED
+    if isinstance(error, NotADirectoryError):
+        return Trouble.NOT_FOLDER
     return Trouble.IS_FOLDER if isinstance(error, IsADirectoryError) else Trouble.OTHER
 
 

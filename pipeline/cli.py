@@ -2,7 +2,6 @@
 
 import argparse
 import atexit
-import importlib
 import logging
 import os
 import signal
@@ -15,7 +14,7 @@ from typing import NoReturn
 from funasr_beam.model.errors import RunError, UsageError
 from funasr_beam.model.redaction import RedactingFormatter, RedactingStream, redact, visible
 from funasr_beam.model.storage_trouble import MAY_BE_GONE, SAME_COMMAND, run_failure, storage_errors
-from funasr_beam.model.version import __version__
+from funasr_beam.pipeline.command_line import module_of, parse
 from funasr_beam.pipeline.open_files import raise_open_files
 from funasr_beam.pipeline.streams import WithoutWorkerTracebacks, prepare_streams
 
@@ -25,34 +24,9 @@ EXIT_USAGE = 2
 EXIT_CANNOT_GO_ON = 3
 EXIT_INTERRUPTED = 130
 
-COMMANDS = (
-    "transcribe",
-    "status",
-    "runs",
-    "compact",
-    "forget",
-    "compare",
-    "metrics",
-    "evaluate",
-    "drift",
-    "select",
-    "query",
-    "export",
-    "report",
-    "convert",
-    "models",
-    "train",
-    "synthesize",
-    "worker-pool",
-)
 _INTERRUPTED_QUERY = "Query interrupted"  # says DuckDB
 _NO_ROOM = "failed to map segment"  # says the loader of shared libraries where there is no memory for one
 _log = logging.getLogger("funasr_beam")
-_EPILOG = """\
-exit codes: 0 ok; 1 more recordings failed than --max-failed allows, or an input held none (compare: outputs differ;
-evaluate, drift: a limit was passed); 2 wrong usage or configuration; 3 the run could not go on; 130 interrupted (the
-same command goes on from there)
-"""
 
 
 def run() -> None:
@@ -86,9 +60,9 @@ def _end(code: int) -> NoReturn:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and give its exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = parse(argv)
     _set_up_logging(verbose=arguments.verbose)
-    command = _module(arguments.command)
+    command = module_of(arguments.command)
     try:
         _check_here()
         return _called(command, arguments)
@@ -138,25 +112,6 @@ def _check_here() -> None:
         Path.cwd()
     except FileNotFoundError as error:
         raise UsageError("the command cannot run here:", ["the current folder is gone; cd to another"]) from error
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="funasr-beam",
-        description="From a bucket of recordings to analysis-ready Parquet transcripts.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"funasr-beam {__version__}")
-    parser.add_argument("-v", "--verbose", action="store_true", help="show the libraries' own log lines, too")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name in COMMANDS:
-        _module(name).add_parser(subparsers)
-    return parser
-
-
-def _module(command: str) -> ModuleType:
-    return importlib.import_module(f"funasr_beam.pipeline.commands.{command.replace('-', '_')}")
 
 
 def _set_up_logging(*, verbose: bool) -> None:

@@ -16,7 +16,18 @@ from funasr_beam.model.storable import is_storable
 from funasr_beam.model.storage import is_glob
 from funasr_beam.pipeline.refused import refuse_runner
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+def _share(value: Any) -> Any:
+    """`5%` as 0.05."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value[:-1]) / 100 if value.endswith("%") else float(value)
+    except ValueError as error:
+        raise ValueError("is neither a percentage such as 5% nor a share such as 0.05") from error
+
+
+Share = Annotated[float, BeforeValidator(_share), Field(ge=0.0, le=1.0)]
 
 
 def _one_or_many(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Ctrl-C while DuckDB computes: Python hears of it only when the call is over, and a join may take hours."""
+"""Ctrl-C or SIGTERM while DuckDB computes: Python hears of it when the call is over, and a join may take hours."""
 
 import contextlib
 import signal
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def stopping_at_ctrl_c(connection: "duckdb.DuckDBPyConnection") -> Iterator[None]:
-    """Queries of a connection end soon after SIGINT, whose KeyboardInterrupt then follows.
+def ending_with_signals(connection: "duckdb.DuckDBPyConnection") -> Iterator[None]:
+    """Queries of a connection end soon after such a signal, whose KeyboardInterrupt then follows.
 
     Does nothing outside the main thread, where signals do not arrive.
     """
@@ -23,7 +23,7 @@ def stopping_at_ctrl_c(connection: "duckdb.DuckDBPyConnection") -> Iterator[None
     hears, tells = socket.socketpair()
     tells.setblocking(False)
     before = signal.set_wakeup_fd(tells.fileno(), warn_on_full_buffer=False)  # written to within the C handler
-    listener = threading.Thread(target=_listen, args=(hears, connection), name="ctrl-c", daemon=True)
+    listener = threading.Thread(target=_listen, args=(hears, connection), name="signals", daemon=True)
     listener.start()
     try:
         yield
@@ -36,5 +36,5 @@ def stopping_at_ctrl_c(connection: "duckdb.DuckDBPyConnection") -> Iterator[None
 
 def _listen(hears: socket.socket, connection: "duckdb.DuckDBPyConnection") -> None:
     while number := hears.recv(1):
-        if number[0] == signal.SIGINT:
+        if number[0] in (signal.SIGINT, signal.SIGTERM):
             connection.interrupt()

@@ -19,7 +19,7 @@ from funasr_beam.model.redaction import redact
 from funasr_beam.model.storage import Folder
 from funasr_beam.model.storage_trouble import MAY_BE_GONE
 from funasr_beam.model.tables import TABLES
-from funasr_beam.pipeline.interrupts import stopping_at_ctrl_c
+from funasr_beam.pipeline.interrupts import ending_with_signals
 from funasr_beam.pipeline.latest_sql import WORDS, as_glob, latest_sql
 from funasr_beam.pipeline.thread_files import ThreadFiles
 from funasr_beam.pipeline.wholeness import check_whole, damaged_part
@@ -62,7 +62,7 @@ def open_views(output: Folder, finishing: str | None = None) -> Iterator["duckdb
     import duckdb
 
     try:
-        with _connected(output, finishing) as connection, stopping_at_ctrl_c(connection):
+        with _connected(output, finishing) as connection, ending_with_signals(connection):
             if finishing is None:
                 check_whole(output, connection)
             _lock(connection, output)

@@ -62,7 +62,7 @@ make_engine(RunnerConfig())
 
 
 def test_describing_the_commands_imports_no_library():
-    found = imported_by("from funasr_beam.pipeline.cli import _parser\n_parser()")
+    found = imported_by("from funasr_beam.pipeline.command_line import make_parsers\nmake_parsers()")
     assert not found & {"numpy", "pyarrow", "fsspec", "pydantic", "rich", "duckdb", "torch", "apache_beam"}
 
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
-from funasr_beam.pipeline.cli import _parser
+from funasr_beam.pipeline.command_line import parse
 from funasr_beam.pipeline.config_sources import load_config
 from funasr_beam.pipeline.engines.dataflow import dataflow_arguments
 from infra.dataflow.main import arguments
@@ -93,7 +93,7 @@ def test_all_versions_are_those_of_the_one_place():
 def test_the_nightly_command_is_one_that_we_understand():
     script = containers(nightly_pod())["transcribe"]["args"][0]
     command = re.search(r"funasr-beam (transcribe .+?)\n *code=", script.replace("\\\n", " "), re.DOTALL)[1]
-    told = _parser().parse_args(shlex.split(command))
+    told = parse(shlex.split(command))
     settings = {"input": ("in",), "output": "out", "runner.name": told.runner, "runner.flink_master": told.flink_master}
     config = load_config(None, told.set, settings)
     assert config.runner.flink_master == f"{manifest('flink.yaml')['metadata']['name']}-rest:8081"
@@ -104,7 +104,7 @@ def test_the_nightly_command_is_one_that_we_understand():
 def test_the_worker_pool_of_a_pod_listens_where_jobs_look_for_it():
     template = manifest("flink.yaml")["spec"]["taskManager"]["podTemplate"]["spec"]
     pool = containers(template)["worker-pool"]
-    told = _parser().parse_args(pool["args"])
+    told = parse(pool["args"])
     default = load_config(None, [], {"input": ("in",), "output": "out"}).runner.worker_pool
     assert default == f"localhost:{told.port}" == f"localhost:{pool['ports'][0]['containerPort']}"
 
@@ -141,7 +141,7 @@ def test_the_flex_templates_parameters_are_those_that_its_program_knows():
     given["accelerator"] = "nvidia-l4"
     google = {"project": "p", "region": "r", "temp_location": "gs://b/t", "sdk_container_image": "i"}
     launcher = [f"--{key}={value}" for key, value in {**given, **google, "runner": "DataflowRunner"}.items()]
-    told = _parser().parse_args(arguments([*launcher, "--streaming"]))
+    told = parse(arguments([*launcher, "--streaming"]))
     assert (told.input, told.output, told.model) == (["value-of-input"], "value-of-output", "value-of-model")
     config = load_config(None, told.set, {"input": ("in",), "output": "out", "runner.name": told.runner})
     assert config.runner.accelerator == "nvidia-l4"

@@ -6,7 +6,7 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from funasr_beam.model.errors import Cause, UsageError
-from funasr_beam.model.listing import InputNotFoundError, list_inputs
+from funasr_beam.model.listing import InputNotFoundError, check_exist, list_inputs
 from funasr_beam.model.records import RecognitionOptions
 from funasr_beam.model.storage import locate
 
@@ -137,6 +137,16 @@ def test_a_glob_over_a_folder_that_is_there_may_match_nothing(folder):
 def test_an_input_that_names_nothing_is_an_error(text):
     with pytest.raises(InputNotFoundError, match=r"nowhere|nosuchscheme"):
         listed(text)
+
+
+def test_what_is_in_a_folder_that_may_not_be_entered_is_not_called_missing(folder, monkeypatch):
+    def refuse(self, path, **_):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(LocalFileSystem, "exists", lambda *_: False)
+    monkeypatch.setattr(LocalFileSystem, "info", refuse)
+    with pytest.raises(InputNotFoundError, match="Permission denied; check the permissions"):
+        check_exist([str(folder / "locked/a.wav")])
 
 
 def test_a_name_with_wildcard_letters_is_taken_literally_where_it_exists(folder):

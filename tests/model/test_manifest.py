@@ -69,7 +69,7 @@ def test_an_unknown_language_fails_one_recording_only(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
-        ("m.csv", "file\na.wav\n", "row 1: has no uri"),
+        ("m.csv", "file,who\na.wav,Jo\n", "row 1: has no uri; its columns: file, who; known ones: audio_filepath"),
         ("m.csv", "uri,id\na.wav,1\nb.wav,1\n", "row 2: id 1 is there twice"),
         ("m.json", '{"audio_filepath": "a.wav", "offset": 2.5, "text": "b"}', "row 1: is a part of a file"),
         ("m.jsonl", '{"uri": "a.wav"}\nnot json\n', "line 2: is not JSON"),
@@ -97,3 +97,24 @@ def test_escapes_of_what_is_no_unicode_are_kept_as_escapes(tmp_path):
     (row,) = rows_of(tmp_path / "m.jsonl", text)
     assert (row.id, row.reference) == (r"\ud800", r"x\udfff")
     assert json.loads(row.metadata["note"]) == ["\U0001f600", r"\xe9"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("m.csv", 'uri;agent;note\na.wav;"Jo;Ann";x, y\n'),
+        ("m.csv", "uri\tagent\tnote\na.wav\tJo;Ann\tx, y\n"),
+        ("m.tsv", 'uri;agent;note\na.wav;"Jo;Ann";x, y\n'),
+    ],
+)
+def test_a_spreadsheet_may_have_written_another_separator(tmp_path, name, text):
+    (row,) = rows_of(tmp_path / name, text)
+    assert row.uri.endswith("a.wav")
+    assert dict(row.metadata) == {"agent": "Jo;Ann", "note": "x, y"}
+
+
+def test_a_csv_file_of_one_column_needs_no_separator(tmp_path):
+    assert [row.uri.rsplit("/", 1)[-1] for row in rows_of(tmp_path / "m.csv", "uri\na;b.wav\nc.wav\n")] == [
+        "a;b.wav",
+        "c.wav",
+    ]

@@ -36,6 +36,7 @@ def s3_error(code, kind=OSError):
         (OSError(errno.EROFS, "Read-only file system"), Trouble.READ_ONLY),
         (OSError(errno.EMFILE, "Too many open files"), Trouble.NO_MORE_FILES),
         (OSError(errno.ENFILE, "Too many open files in system"), Trouble.NO_MORE_FILES),
+        (OSError(errno.ENOTDIR, "Not a directory"), Trouble.NOT_FOLDER),
         (ConnectionResetError("reset"), Trouble.OTHER),
     ],
 )
@@ -53,6 +54,7 @@ def test_kinds_of_trouble_are_told_apart(error, trouble):
         (s3_error("RequestTimeTooSkewed", PermissionError), "clock"),
         (s3_error("NoSuchBucket", FileNotFoundError), "create the bucket"),
         (s3_error("AccessDenied", PermissionError), "check the permissions"),
+        (OSError(errno.ENOTDIR, "Not a directory"), "is a file, and should be a folder"),
         (s3_error("SlowDown"), "try again later"),
     ],
 )

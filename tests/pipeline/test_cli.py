@@ -10,7 +10,8 @@ import pytest
 
 from funasr_beam.model.checkpoint import DEMO_FOLDER
 from funasr_beam.model.counted import counted
-from funasr_beam.pipeline.cli import COMMANDS, main
+from funasr_beam.pipeline.cli import main
+from funasr_beam.pipeline.command_line import COMMANDS
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -51,7 +52,13 @@ def test_every_command_explains_itself(command, capsys):
         (["transcribe", "/nowhere/x", "--output", "OUT", "--model", "demo"], ["/nowhere/x: there is no such file"]),
         (["transcribe", "IN", "--output", "OUT", "--set", "plan.unit=3"], ["plan.unit: unknown key; did you mean"]),
         (["transcribe", "IN", "--output", "OUT", "--language", "klingon"], ["klingon", "unknown"]),
-        (["transcribe", "IN", "--output", "OUT", "--max-failed", "many"], ["many is neither a percentage"]),
+        (
+            ["transcribe", "IN", "--output", "OUT", "--max-failed", "many"],
+            ['max_failed = "many": is neither a percentage'],
+        ),
+        (["transcribe", "IN", "--output", "OUT", "--max-failed", "101%"], ['max_failed = "101%"']),
+        (["transcribe", "IN", "--output", "OUT", "--modle", "demo"], ["--modle demo; did you mean --model?"]),
+        (["transcribe", "IN", "--output", "OUT", "--modle=demo"], ["did you mean --model?"]),
         (["transcribe", "IN", "--output", "OUT", "--config", "none.toml"], ["none.toml: there is no such file"]),
         (["transcribe", "IN", "--output", "OUT", "--model", "no such model"], ['model = "no such model"']),
         (["transcribe", "IN", "--output", "o\\b"], ["output = ", "has a backslash"]),
@@ -67,7 +74,8 @@ def test_every_command_explains_itself(command, capsys):
             ["--cue-s: inf: must be"],
         ),
         (["compare", "OUT", "OUT"], ["holds no runs"]),
-        (["transcribble"], ["invalid choice"]),
+        (["transcribble"], ["invalid choice", "; did you mean transcribe?"]),
+        (["export", "OUT", "--format", "lhots", "--output", "IN"], ["; did you mean lhotse?"]),
     ],
 )
 def test_wrong_usage_is_exit_code_2_and_a_message(arguments, says, recording, tmp_path, capsys):
@@ -207,3 +215,11 @@ def test_too_little_memory_is_a_message_and_no_traceback(error, recording, tmp_p
 )
 def test_one_thing_is_no_things(count, things, said):
     assert counted(count, things) == said
+
+
+def test_a_share_may_be_a_percentage_wherever_it_is_set(recording, tmp_path):
+    (tmp_path / "run.toml").write_text('max_failed = "100%"')
+    command = ["transcribe", str(recording), "--output", str(tmp_path / "out"), "--model", "demo"]
+    assert main(command) == 1
+    assert main([*command, "--config", str(tmp_path / "run.toml"), "--retry", "failed"]) == 0
+    assert main([*command, "--set", "max_failed=100%", "--retry", "failed"]) == 0
