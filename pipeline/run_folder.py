@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -147,8 +148,14 @@ def _read_run(output: Folder, name: str) -> Run | None:
             values = dict(read_json(output, name))
             return Run(**values | {"replaces": tuple(values.get("replaces", ()))})
     except DamagedFileError as error:
-        _log.warning("%s", error)
+        _warn_once(str(error))
         return None
+
+
+@cache
+def _warn_once(message: str) -> None:
+    """A command reads the same notes several times."""
+    _log.warning("%s", message)
 
 
 def read_if_sound(output: Folder, name: str) -> dict[str, Any]:
@@ -158,7 +165,7 @@ def read_if_sound(output: Folder, name: str) -> dict[str, Any]:
         with telling_damage(output, name):
             return dict(values)
     except DamagedFileError as error:
-        _log.warning("%s", error)
+        _warn_once(str(error))
         return {}
 
 

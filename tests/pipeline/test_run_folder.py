@@ -56,5 +56,6 @@ def test_a_run_whose_note_is_damaged_is_passed_over_with_a_warning(tmp_path, cap
     output = add_run(tmp_path, "1", [recording()])
     for name, text in (("2", b""), ("3", b"[]"), ("4", b'{"id": "4", "colour": "red"}')):
         output.write(f"runs/{name}/run.json", text)
-    assert [run.id for run in list_runs(output)] == ["1"]
-    assert caplog.text.count("is damaged") == 3
+    for _ in range(2):
+        assert [run.id for run in list_runs(output)] == ["1"]
+    assert caplog.text.count("is damaged") == 3, "of each it is said once"
