@@ -61,7 +61,9 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The subcommand and its options; what cannot be understood ends the program with exit code 2."""
     parser, commands = make_parsers()
     arguments, unknown = parser.parse_known_args(argv)
-    if unknown:
+    if arguments.command == "transcribe" and not any(word.startswith("-") for word in unknown):
+        arguments.input += unknown  # inputs on both sides of an option, of which argparse takes those on one
+    elif unknown:
         commands[arguments.command].refuse(unknown)
     return arguments
 

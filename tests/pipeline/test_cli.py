@@ -11,7 +11,7 @@ import pytest
 from funasr_beam.model.checkpoint import DEMO_FOLDER
 from funasr_beam.model.counted import counted
 from funasr_beam.pipeline.cli import main
-from funasr_beam.pipeline.command_line import COMMANDS
+from funasr_beam.pipeline.command_line import COMMANDS, parse
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -215,6 +215,14 @@ def test_too_little_memory_is_a_message_and_no_traceback(error, recording, tmp_p
 )
 def test_one_thing_is_no_things(count, things, said):
     assert counted(count, things) == said
+
+
+def test_inputs_may_stand_on_both_sides_of_options(capsys):
+    with pytest.raises(SystemExit):
+        main(["status", "a", "b"])
+    assert "unrecognized arguments: b" in capsys.readouterr().err
+    told = parse(["transcribe", "a", "--output", "out", "b", "--allow-empty", "c"])
+    assert told.input == ["a", "b", "c"]
 
 
 def test_a_share_may_be_a_percentage_wherever_it_is_set(recording, tmp_path):
