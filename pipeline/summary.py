@@ -36,8 +36,8 @@ def print_summary(report: RunReport, max_failed: float) -> None:
         console.print(f"No recording was found in {text}: is it the right input, is it mounted?", style="yellow")
     for cause in metrics["causes"]:
         console.print(f"{cause}: {Cause(cause).sentence}", style="dim")
-    if metrics["left_out_endings"]:
-        console.print(f"left out by their endings: {_endings(metrics['left_out_endings'])}", style="dim")
+        if cause == Cause.EXCLUDED and metrics["left_out_endings"]:
+            console.print(f"  by their endings: {_endings(metrics['left_out_endings'])}", style="dim")
     _print_places(console, report)
     if metrics["drift"]:
         names = ", ".join(metrics["drift"])
