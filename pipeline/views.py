@@ -46,7 +46,9 @@ _BATCH_ROWS = 8192
 
 
 @contextlib.contextmanager
-def open_views(output: Folder, finishing: str | None = None) -> Iterator["duckdb.DuckDBPyConnection"]:
+def open_views(
+    output: Folder, finishing: str | None = None, *, must_be_whole: bool = True
+) -> Iterator["duckdb.DuckDBPyConnection"]:
     """A connection in which the current rows of an output's finished runs are the views `VIEWS`.
 
     Sorting and joining spill to the temporary folder above 1 GB; the rest of the process comes on top.
@@ -55,6 +57,7 @@ def open_views(output: Folder, finishing: str | None = None) -> Iterator["duckdb
         output: a folder, finished runs or not.
         finishing: a run that counts as finished although its `_SUCCESS` is not written yet; what earlier runs have lost
             does not keep it from being finished.
+        must_be_whole: whether lost rows are an error.
 
     Raises:
         RunError: rows are lost, or a table cannot be read, now or while the connection is used.
@@ -63,7 +66,7 @@ def open_views(output: Folder, finishing: str | None = None) -> Iterator["duckdb
 
     try:
         with _connected(output, finishing) as connection, ending_with_signals(connection):
-            if finishing is None:
+            if must_be_whole and finishing is None:
                 check_whole(output, connection)
             _lock(connection, output)
             yield connection
