@@ -42,15 +42,17 @@ def current_rows(output: Folder, columns: Sequence[str] = ()) -> pa.Table:
     return rows.filter(pa.array(current_mask(rows)))
 
 
-def current_batches(output: Folder, table: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The current rows of any table, a bounded batch at a time, oldest run first; all columns by default."""
-    return batches_about(current_rows(output), output, table, columns)
-
-
 def batches_about(
     recordings: pa.Table, output: Folder, table: str, columns: Sequence[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """What any table says about these rows of `recordings`, as `current_batches`."""
+    """What any table says about these rows of `recordings`, a bounded batch at a time, oldest run first.
+
+    Args:
+        recordings: such as `current_rows`.
+        output: where they come from.
+        table: its name.
+        columns: None: all.
+    """
     wanted = None if columns is None else [*columns, *({"recording_id"} - set(columns))]
     found = part_names(output, table)
     for run, ids in ids_by_run(recordings):

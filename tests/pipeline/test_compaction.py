@@ -15,7 +15,7 @@ from funasr_beam.model.storage import Folder
 from funasr_beam.pipeline.claim import only_run
 from funasr_beam.pipeline.cli import main
 from funasr_beam.pipeline.compaction import compact
-from funasr_beam.pipeline.current import current_batches, stored_rows
+from funasr_beam.pipeline.current import batches_about, current_rows, stored_rows
 from funasr_beam.pipeline.latest_sql import latest_sql
 from funasr_beam.pipeline.run_folder import open_run
 from tests.pipeline.outputs import add_run, recording
@@ -62,7 +62,9 @@ def killed_at(step, monkeypatch):
 def all_rows(output):
     return {
         table: sorted(
-            json.dumps(row, default=str) for batch in current_batches(output, table) for row in batch.to_pylist()
+            json.dumps(row, default=str)
+            for batch in batches_about(current_rows(output), output, table)
+            for row in batch.to_pylist()
         )
         for table in TABLES
     }

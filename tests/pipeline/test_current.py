@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from funasr_beam.pipeline.current import current_batches, current_rows, newest_mask, stored_rows
+from funasr_beam.pipeline.current import batches_about, current_rows, newest_mask, stored_rows
 from tests.pipeline.outputs import add_run, recording
 
 
@@ -85,7 +85,9 @@ def test_rows_of_other_tables_follow_their_recording(tmp_path):
 
     add_run(tmp_path, "1", [recording()], [segment("old")])
     output = add_run(tmp_path, "2", [recording()], [segment("new")])
-    rows = [row for batch in current_batches(output, "segments", ["text"]) for row in batch.to_pylist()]
+    rows = [
+        row for batch in batches_about(current_rows(output), output, "segments", ["text"]) for row in batch.to_pylist()
+    ]
     assert rows == [{"text": "new"}]
 
 
